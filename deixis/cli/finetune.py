@@ -84,8 +84,7 @@ def run(
         trained = train(recipe, folder / RUN)
     later = _measured(answers.open_small(str(trained)), asked, folder / AFTER, device, earlier)
     for name, summary in later.items():
-        show(summary, folder / AFTER / name, with_notes=False)
-        _tell_changes(summary)
+        _show(summary, folder / AFTER / name)
     say(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
 
 
@@ -120,8 +119,9 @@ def _tell(parted: "Parted") -> None:
         say(f"{len(parted.skipped):,} skipped; the first: {parted.skipped[0].where}: {parted.skipped[0].why}", err=True)
 
 
-def _tell_changes(summary: "Summary") -> None:
-    """What rose and what fell, so that what the model forgot need not be searched for in a long table."""
+def _show(summary: "Summary", folder: Path) -> None:
+    """The table, and what rose and fell, so that what the model forgot need not be searched for."""
+    show(summary, folder, with_notes=False)
     for change in ("rose", "fell"):
         rows = [row for row in summary.scores if row.change == change]
         named = "; ".join(f"{row.part} {row.metric.name}" for row in rows)
