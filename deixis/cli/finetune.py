@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from deixis.evaluation.reports.summary import Summary
     from deixis.model.config import DeixisConfig
     from deixis.samples.held_out import Parted
+    from deixis.training.classifier import ClassifyRecipe
+    from deixis.training.recipe_file import Recipe
 
 DATA, BEFORE, AFTER, RUN = "data", "before", "after", "run"
-WORLD_LIMIT = 10  # questions per task about the generated world
 
 
 def run(
@@ -39,6 +40,9 @@ def run(
         float, typer.Option(help="Share of the media to measure on, where DATA names no split.", min=0.01, max=0.9)
     ] = 0.1,
     limit: Annotated[int, typer.Option(help="Maximum number of held-out questions per task.", min=1)] = 50,
+    world_limit: Annotated[
+        int, typer.Option(help="Questions per task of the generated world, on what the bundled model forgets.", min=0)
+    ] = 10,
     seed: Annotated[int, typer.Option(help="Of the training.", min=0)] = 1,
     print_recipe: Annotated[
         bool,
@@ -61,8 +65,6 @@ def run(
     import yaml
 
     from deixis.cli import answers
-    from deixis.cli.progress import stop_told, training_log
-    from deixis.training.recipe import train
     from deixis.training.recipe_changes import changed
     from deixis.training.recipe_file import parse_recipe
 
@@ -74,18 +76,11 @@ def run(
     if print_recipe:
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
-    asked = _benchmarks(parted, opened.config.system, limit)
+    asked = _benchmarks(parted, limit, world_limit if opened.config.system == "deixis" else 0)
     _tell(parted)
     check_and_show(recipe, dry_run)
-    if dry_run:
-        return
-    earlier = _measured(opened, asked, folder / BEFORE, device)
-    with training_log(), stop_told(f"the same command resumes {folder}"):
-        trained = train(recipe, folder / RUN)
-    later = _measured(answers.open_small(str(trained)), asked, folder / AFTER, device, earlier)
-    for name, summary in later.items():
-        _show(summary, folder / AFTER / name)
-    say(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
+    if not dry_run:
+        _tune(recipe, opened, asked, folder, device)
 
 
 def _check_data(data: Path, format_name: str | None, options: list[str]) -> None:
@@ -136,16 +131,33 @@ def _recipe(model: str, config: "DeixisConfig", parted: "Parted", steps: int | N
     return finetune_recipe(model, config, train, samples, parted.shards.get(VALIDATION), steps, seed)
 
 
-def _benchmarks(parted: "Parted", system: str, limit: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
+def _benchmarks(parted: "Parted", limit: int, world: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
     """What is asked before and after, by the folder of its run: held-out samples, and what must not be forgotten."""
     from deixis.evaluation.benchmarks.own_samples import OwnSamples
     from deixis.evaluation.benchmarks.world.benchmark import World
     from deixis.samples.held_out import TEST
 
     asked: dict[str, Any] = {"held-out": (OwnSamples(), parted.shards[TEST], {}, limit)}
-    if system == "deixis":
-        asked["world"] = (World(), Path(), {"limit": str(WORLD_LIMIT)}, WORLD_LIMIT)
+    if world:
+        asked["world"] = (World(), Path(), {"limit": str(world)}, world)
     return asked
+
+
+def _tune(
+    recipe: "Recipe | ClassifyRecipe", opened: "Opened", asked: dict[str, Any], folder: Path, device: str | None
+) -> None:
+    """Measures the start model, trains it, measures what came of it, and shows both."""
+    from deixis.cli import answers
+    from deixis.cli.progress import stop_told, training_log
+    from deixis.training.recipe import train
+
+    earlier = _measured(opened, asked, folder / BEFORE, device)
+    with training_log(), stop_told(f"the same command resumes {folder}"):
+        trained = train(recipe, folder / RUN)
+    later = _measured(answers.open_small(str(trained)), asked, folder / AFTER, device, earlier)
+    for name, summary in later.items():
+        _show(summary, folder / AFTER / name)
+    say(f"the tuned model: deixis ask --model {trained} FILE QUESTION")
 
 
 def _measured(

@@ -75,3 +75,22 @@ def test_the_recipe_is_printed_as_train_takes_it(command, material, tmp_path):
 )
 def test_bad_input_is_seen_before_anything_is_loaded(refused, words, match):
     assert re.search(match, refused("finetune", *words))
+
+
+def test_the_bundled_model_is_tuned_on_real_polygons(command, shared_data, tmp_path):
+    words = [
+        "finetune",
+        shared_data / "nuts_coco",
+        "--format",
+        "coco",
+        "--steps",
+        1,
+        "--set",
+        "stages.0.batch={data: 1}",
+    ]
+    code, out, err = command(*words, "--limit", 1, "--world-limit", 0, "--out", tmp_path / "out")
+    assert code == 0
+    assert "9 samples for train, 1 samples for test" in err
+    assert "before" in out
+    page = (tmp_path / "out" / "after" / "held-out" / "report.html").read_text(encoding="utf-8")
+    assert "Worst cases" in page
