@@ -335,3 +335,31 @@ def test_an_error_while_batches_are_made_is_one_sentence(tmp_path, workers):
     options = TrainingOptions(workers=workers, bf16=False)
     with pytest.raises(DataError, match=r"^data/train\.jsonl: expected a file, got none$"):
         run_stage(Slope(), gone, 4, options, tmp_path, seed=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits on the sizes of files")
+def test_a_checkpoint_without_room_is_one_sentence_and_the_one_before_stays(tmp_path):
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def batches(step):
+        if step == 3:  # the states of random numbers do not fit any more
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+        return {"x": torch.ones(1)}
+
+    options = TrainingOptions(workers=0, bf16=False, save_steps=2, log_steps=100)
+    try:
+        with pytest.raises(OutputError, match="the file is larger than the system allows"):
+            run_stage(Slope(), batches, 6, options, tmp_path, seed=1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (tmp_path / "checkpoint-4").is_dir()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-2"
+    run_stage(model := Slope(), batches_without_end, 6, options, tmp_path, seed=1)
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-6"
+    assert model.weight < 1
+
+
+def batches_without_end(step):
+    return {"x": torch.ones(1)}
