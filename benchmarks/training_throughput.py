@@ -23,7 +23,7 @@ from deixis.model.masks.cells import mask_cells
 from deixis.samples.sample import Sample
 from deixis.systems import system_of
 from deixis.training.dense import signal_of, training_facts
-from deixis.training.trainer import BatchStream, first
+from deixis.training.trainer import NUMBER, BatchStream, first
 from deixis.world.generate import sample_questions_about
 from deixis.world.scene import scene_rng
 
@@ -68,6 +68,7 @@ def trained(model: Model, batches: Iterable[dict[str, Any]]) -> list[float]:
     optimizer = torch.optim.AdamW(model.network.parameters(), lr=0.0, weight_decay=0.0)
     losses = []
     for batch in batches:
+        batch.pop(NUMBER, None)
         loss = model.network(**batch).loss
         optimizer.zero_grad()
         loss.backward()

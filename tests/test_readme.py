@@ -29,6 +29,7 @@ PAGES = {
 README = PAGES["README.md"]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NEEDS = "# needs: "
+LAUNCHERS = ("torchrun", "accelerate")  # of a module in several processes
 SHELL = ("deixis", "mkdir")  # the first words of the lines that are run here
 
 
@@ -67,6 +68,8 @@ def folder(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("words", BASH)
 def test_commands_and_their_options_exist(words):
+    if words[0] in LAUNCHERS:
+        words = words[words.index("-m") + 1 :]
     first, *words = words
     if first == "deixis":
         verb, *words = words

@@ -1,6 +1,8 @@
 """`deixis train`: trains the stages of a recipe, or resumes them."""
 
+import os
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +10,7 @@ import typer
 
 from deixis.cli.arguments import check_folder, check_installed
 from deixis.cli.dry_run import check_and_show
+from deixis.cli.errors import quiet_stdout
 from deixis.cli.recipes import find_recipe
 from deixis.cli.terminal import say
 
@@ -33,6 +36,8 @@ def run(
 ) -> None:
     """Train a model from a recipe; the same command resumes a run that was stopped, or goes on with more steps.
 
+    On many devices: torchrun --nproc-per-node N -m deixis train RECIPE, or accelerate launch -m deixis train RECIPE.
+
     Each stage writes STAGE/model into the folder; tensorboard --logdir shows its curves.
     """
     recipe = find_recipe(recipe)
@@ -40,18 +45,25 @@ def run(
     from deixis.cli.progress import stop_told, training_log
     from deixis.files.state import read_state
     from deixis.training.classifier import SCORES
+    from deixis.training.processes import is_first, leave
     from deixis.training.recipe import train
     from deixis.training.recipe_file import Recipe, read_recipe
 
     folder = out or Path("runs") / recipe.stem
     plan = read_recipe(recipe, changes or ())
+    if not is_first():
+        quiet_stdout()
     check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
     check_and_show(plan, dry_run)
     if dry_run:
         return
     before = {path: path.stat().st_ino for path in folder.glob("*/model")}
-    with training_log(), stop_told(f"to resume: {_again(recipe, folder, changes or [])}"):
+    with ExitStack() as told:
+        if is_first():
+            told.enter_context(training_log())
+            told.enter_context(stop_told(f"to resume: {_again(recipe, folder, changes or [])}"))
         model = train(plan, folder)
+    leave()
     was_there = before.get(model) == model.stat().st_ino
     say(f"the model is in {model}" + ", trained before: nothing was left to do" * was_there)
     if (model.parent / SCORES).is_file():  # of a classifier
@@ -62,6 +74,8 @@ def run(
 
 def _again(recipe: Path, folder: Path, changes: list[str]) -> str:
     """The command that goes on."""
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        return "the same command, with any number of processes"
     return shlex.join(["deixis", "train", str(recipe), "--out", str(folder), *(f"--set={one}" for one in changes)])
 
 

@@ -168,13 +168,6 @@ def score(network: nn.Module, clouds: ClassClouds, names: tuple[str, ...], batch
     return {"overall": float(correct.mean()), "mean_class": float(np.mean(list(classes.values()))), "classes": classes}
 
 
-class StepSeed(TrainerCallback):
-    """Seeds the dropout of a step with the seed and the step's number, so that a resumed run repeats it."""
-
-    def on_step_begin(self, args, state, control, **kwargs):
-        torch.manual_seed(np.random.SeedSequence([args.seed, state.global_step]).generate_state(1).item())
-
-
 class ScoreLog(TrainerCallback):
     """Evaluates the test clouds every `every` steps; the scores are logged with the next losses."""
 
@@ -241,7 +234,7 @@ def _fit(network: PointMLP, batches: ClassBatches, recipe: ClassifyRecipe, folde
         workers=recipe.workers,
         bf16=False,
     )
-    callbacks: list[TrainerCallback] = [StepSeed()]
+    callbacks: list[TrainerCallback] = []
     if data.test is not None:
         every = recipe.evaluate_epochs * each
         callbacks.append(ScoreLog(network, data.test, data.names, recipe.batch, every))

@@ -13,13 +13,14 @@ from pathlib import Path
 import torch
 
 from deixis.errors import ConfigError
-from deixis.files.locks import alone_in
 from deixis.model.network import DeixisForConditionalGeneration
+from deixis.model.processor import DeixisProcessor
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.systems import system_of
 from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.instruct import PAIR, PAIRS, Instructor
-from deixis.training.parts import ADAPTER, check_parts, stage_parts
+from deixis.training.parts import ADAPTER, TrainedParts, check_parts, stage_parts
+from deixis.training.processes import alone_together, by_first, process_count, share
 from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage
 from deixis.training.run_folder import MODEL, load_into, save, write_copy
 from deixis.training.same_run import check_same_run, set_aside
@@ -40,8 +41,12 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
     written then.
     """
     out = Path(out)
-    with alone_in(out):
-        return train_classifier(recipe, out) if isinstance(recipe, ClassifyRecipe) else _train_stages(recipe, out)
+    with alone_together(out):
+        if not isinstance(recipe, ClassifyRecipe):
+            return _train_stages(recipe, out)
+        if process_count() > 1:
+            raise ConfigError("task: classify: expected one process, as a batch is normalised as a whole; got several")
+        return train_classifier(recipe, out)
 
 
 def _train_stages(recipe: Recipe, out: Path) -> Path:
@@ -50,8 +55,7 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
     model, processor = start_model(recipe)
     done = {stage.name for stage in recipe.stages if _trained(stage, out).exists()} - set(extended)
     mixtures = checked_mixtures(recipe, model, done)
-    set_aside(out, extended)  # before the copy: a copy with more steps and the old model would count as done
-    write_copy(recipe, out)
+    by_first(lambda: _begin(recipe, out, extended))
     heads = dense_heads(model)
     finished: Path | None = None  # the last stage whose weights are not in `model` yet
     for number, stage in enumerate(recipe.stages):
@@ -72,12 +76,22 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
         if isinstance(network, Instructor):
             network.close()
         if isinstance(batches, SampleBatches):
-            batches.skipped.report()
-        before = recipe.init if number == 0 else _trained(recipe.stages[number - 1], out)
-        trained.save_adapters(folder / ADAPTER, None if before is None else str(before))
-        trained.merge()
-        save(model, heads, processor, _trained(stage, out))
+            by_first(batches.skipped.report)
+        before = recipe.init if number == 0 else str(_trained(recipe.stages[number - 1], out))
+        _finish(trained, before, heads, processor, folder)
     return _trained(recipe.stages[-1], out)
+
+
+def _begin(recipe: Recipe, out: Path, extended: tuple[str, ...]) -> None:
+    set_aside(out, extended)  # before the copy: a copy with more steps and the old model would count as done
+    write_copy(recipe, out)
+
+
+def _finish(trained: TrainedParts, before: str | None, heads, processor: DeixisProcessor, folder: Path) -> None:
+    """Writes the model and the adapters of a stage, whose network is plain again afterwards; before: its start."""
+    by_first(lambda: trained.save_adapters(folder / ADAPTER, before))
+    trained.merge()
+    by_first(lambda: save(trained.network, heads, processor, folder / MODEL))
 
 
 def _trained(stage: Stage, out: Path) -> Path:
@@ -95,6 +109,7 @@ def checked_mixtures(
     mixtures: dict[str, Mixture] = {}
     for number, stage in enumerate(recipe.stages):
         _check_modalities(stage, network.config.modalities)
+        share(stage.accumulate, f"stage {stage.name}: ")
         if isinstance(stage, DenseStage) or stage.name in done:
             continue
         how = stage_parts(network, system_of(network.config), stage.parts)

@@ -23,6 +23,7 @@ from transformers.trainer_utils import SchedulerType
 from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.full_disk import full_disk_named
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
+from deixis.training.processes import by_first, on_cpu, share
 from deixis.training.run_folder import last_checkpoint, last_step
 from deixis.training.trainer import (
     AtomicSave,
@@ -30,7 +31,6 @@ from deixis.training.trainer import (
     FirstStep,
     LossLog,
     PartTrainer,
-    first,
 )
 
 logger = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class TrainingOptions:
     """Processes that load batches; 0 loads them in the training process."""
     bf16: bool = True
     accumulate: Count = 1
-    """Batches per step, whose gradients are averaged."""
+    """Batches per step, whose gradients are averaged; processes share them equally."""
     report_to: tuple[str, ...] = ()
     """Trackers beside TensorBoard, names of transformers' `report_to` such as "trackio" and "wandb"."""
 
@@ -88,18 +88,19 @@ def run_stage(
     rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
     checkpoint; the model ends with the weights of the best, and after `patience` checkpoints without a better one.
     """
+    own_batches = share(options.accumulate)
+    by_first(lambda: last_checkpoint(folder))  # removes halves
     resume = last_checkpoint(folder)
     start = last_step(folder)
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
-    arguments = _arguments(options, folder, steps, seed, schedule_options, held_out is not None)
+    arguments = _arguments(options, folder, steps, seed, own_batches, schedule_options, held_out is not None)
     trainer = PartTrainer(
         rates=rates or {},
         model=model,
         args=arguments,
         train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),
         eval_dataset=held_out,
-        data_collator=first,
         # logs are written behind the callback that names the losses, and a checkpoint is whole after all others
         callbacks=[LossLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave()],
         optimizers=(optimizer, None),
@@ -150,6 +151,7 @@ def _arguments(
     folder: Path,
     steps: int,
     seed: int,
+    own_batches: int,
     schedule_options: dict[str, Any] | None,
     is_measured: bool,
 ) -> TrainingArguments:
@@ -167,7 +169,7 @@ def _arguments(
         max_steps=steps,
         per_device_train_batch_size=1,
         per_device_eval_batch_size=1,
-        gradient_accumulation_steps=options.accumulate,
+        gradient_accumulation_steps=own_batches,
         label_names=["labels"],
         **(measured if is_measured else {}),
         learning_rate=options.learning_rate,
@@ -185,9 +187,9 @@ def _arguments(
         dataloader_prefetch_factor=4 if options.workers else None,
         remove_unused_columns=False,
         ignore_data_skip=True,
-        accelerator_config={"dispatch_batches": False, "split_batches": False},  # else it cuts tensors at batch rows
+        ddp_find_unused_parameters=True,  # a batch without images gives their part no gradient
         disable_tqdm=False,  # else the bar goes where the messages of transformers are turned down
         report_to=[],  # trackers are added behind the callback that names the losses
         seed=seed,
-        use_cpu=not torch.cuda.is_available() and not torch.backends.mps.is_available(),
+        use_cpu=on_cpu(),
     )

@@ -4,18 +4,25 @@ A loss or gradient that is not finite stops the run, with the samples that it ca
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import EvalLoopOutput
 
 from deixis.errors import DataError
 from deixis.training.guidance import SAMPLE_IDS
+from deixis.training.processes import gathered, is_first, process_count, process_index, wait_for_all
 from deixis.training.run_folder import DONE, last_step
 
+NUMBER = "number"
+"""Of a batch in its stream: a field beside those of `make`."""
 SHOWN_IDS = 20
 
 
@@ -34,6 +41,10 @@ class PartTrainer(Trainer):
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         self.seen_ids += (ids := inputs.pop(SAMPLE_IDS, ()))
+        number = inputs.pop(NUMBER)
+        if model.training:
+            # dropout depends on the batch alone, not on what this process did before, or which one it is
+            torch.manual_seed(np.random.SeedSequence([self.args.seed, number]).generate_state(1).item())
         result = super().compute_loss(model, inputs, *args, **kwargs)
         loss = result[0] if isinstance(result, tuple) else result
         if model.training and not bool(torch.isfinite(loss).all()):
@@ -50,6 +61,45 @@ class PartTrainer(Trainer):
             f"step {self.state.global_step + 1}: expected a finite {what}, got nan or infinity from the samples "
             f"{named or 'of this step'}; {kept}; lower the learning rate, or look at these samples"
         )
+
+    def get_train_dataloader(self) -> DataLoader:
+        return self._loader(self.train_dataset)
+
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> DataLoader:
+        return self._loader(self.eval_dataset if eval_dataset is None else eval_dataset)
+
+    def _loader(self, stream: Any) -> DataLoader:
+        """Not prepared by accelerate, which would share out a second time what `BatchStream` has shared out."""
+        return DataLoader(
+            stream,
+            collate_fn=first,
+            num_workers=self.args.dataloader_num_workers,
+            prefetch_factor=self.args.dataloader_prefetch_factor,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    @torch.no_grad()
+    def evaluation_loop(
+        self,
+        dataloader: DataLoader,
+        description: str,
+        prediction_loss_only: bool | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> EvalLoopOutput:
+        """The mean loss over the batches of all processes."""
+        # the network itself, not DDP around it, which only synchronises gradients; sharded weights need their engine
+        model: Any = self.model_wrapped if self.is_deepspeed_enabled else self.model
+        model.eval()
+        stream: Any = dataloader.dataset
+        nothing: Any = None
+        losses: list[float] = []
+        for batch in dataloader:
+            is_new = batch[NUMBER] < stream.stop
+            loss = self.compute_loss(model, self._prepare_inputs(batch))
+            losses += [float(loss)] * is_new
+        every = list(chain.from_iterable(gathered(losses)))
+        return EvalLoopOutput(nothing, nothing, {f"{metric_key_prefix}_loss": fmean(every)}, len(every))
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         given = self.optimizer is not None
@@ -80,18 +130,24 @@ class FiniteGradients(TrainerCallback):
 
 
 class BatchStream(IterableDataset):
-    """Batches `make(step)` for step = start, start + 1, ..., stop - 1, shared out among the loader's workers."""
+    """This process's share of the batches `make(number)`, number = start, ..., stop - 1: each process takes every nth.
+
+    Of n processes, each yields equally many, as all must do a step together; those behind the end repeat the last batch
+    under a number of their own. Loader workers share what the process takes.
+    """
 
     def __init__(self, make: Callable[[int], dict[str, Any]], start: int, stop: int):
         self.make, self.start, self.stop = make, start, stop
+        self.index, self.count = process_index(), process_count()
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         worker = get_worker_info()
         if worker:
             torch.set_num_threads(1)
         first, step = (worker.id, worker.num_workers) if worker else (0, 1)
-        for number in range(self.start + first, self.stop, step):
-            yield self.make(number)
+        end = self.start + -(-(self.stop - self.start) // self.count) * self.count
+        for number in range(self.start + self.index, end, self.count)[first::step]:
+            yield {**self.make(min(number, self.stop - 1)), NUMBER: number}
 
 
 def first(items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -116,7 +172,9 @@ class LossLog(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if logs is not None and "loss" in logs:
-            named = {name: round(sum(values) / len(values), 4) for name, values in self.sums.items()}
+            every = gathered(self.sums)
+            values = {name: [x for own in every for x in own.get(name, ())] for name in dict.fromkeys(chain(*every))}
+            named = {name: round(fmean(own), 4) for name, own in values.items()}
             logs |= named
             state.log_history[-1] |= named
             self.sums.clear()
@@ -130,8 +188,10 @@ class AtomicSave(TrainerCallback):
         state.logging_steps, state.save_steps, state.eval_steps = args.logging_steps, args.save_steps, args.eval_steps
 
     def on_save(self, args, state, control, **kwargs):
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / DONE).touch()
+        wait_for_all()  # each has written the state of its random numbers
+        if is_first():
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / DONE).touch()
+        wait_for_all()
 
 
 class FirstStep(TrainerCallback):

@@ -1,0 +1,107 @@
+"""Training by several processes: the same losses as by one, and going on with another number of them."""
+
+import json
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+from accelerate import debug_launcher
+from accelerate.state import AcceleratorState
+from PIL import Image
+from safetensors.torch import load_file
+
+from deixis.errors import ConfigError
+from deixis.geometry import Region
+from deixis.samples.sample import MediaReference, Sample, Turn
+from deixis.samples.shards import write_shard
+from deixis.training.recipe import train
+from tests.toy import toy_audio, toy_image, toy_network, toy_plan, toy_tokenizer
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
+    pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="its processes are forked"),
+]
+STEPS, BEFORE = 20, 10
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    """A folder with a model, and with samples of two modalities to train on and to hold out."""
+    folder = tmp_path_factory.mktemp("start")
+    network, processor = toy_network(toy_tokenizer())
+    network.save_pretrained(folder / "model")
+    processor.save_pretrained(folder / "model")
+    Image.fromarray(toy_image(32, 32)).save(folder / "image.png")
+    sound, rate = toy_audio(1.0)
+    soundfile.write(folder / "audio.wav", sound, rate)
+    for name, numbers in {"images": range(0, 8, 2), "recordings": range(1, 7, 2), "val": range(3)}.items():
+        write_shard((_sample(folder, number) for number in numbers), folder / f"{name}.jsonl")
+    return folder
+
+
+def _sample(folder, number):
+    """An image or a recording, so that every batch leaves some part of the network without a gradient."""
+    turn = Turn("What is {0}?", f"It is the number {number}.")
+    if number % 2:
+        medium, region = MediaReference("a", "audio", str(folder / "audio.wav")), Region(span=(0.1, 0.8))
+    else:
+        medium, region = MediaReference("i", "image", str(folder / "image.png")), Region(box=(2, 3, 20, 24))
+    return Sample(str(number), "made up", "describe", "train", (turn,), (medium,), (region,))
+
+
+def tune(start: Path, out: Path, accumulate: int = 2) -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)  # a forked process has that of the one it comes from
+    stage = {"name": "tune", "task": "instruct", "batch": {"data": 1}, "max_tokens": 300, "steps": STEPS, "workers": 0}
+    data = [{"path": str(start / f"{name}.jsonl")} for name in ("images", "recordings")]  # taken in turn
+    stage |= {"data": data, "save_steps": BEFORE, "log_steps": 1, "bf16": False}
+    stage |= {"parts": {"tokenizers": "full", "projection": "full", "sampler": "full", "language_model": "lora"}}
+    stage |= {"held_out": {"path": str(start / "val.jsonl")}, "accumulate": accumulate, "warmup_steps": 2}
+    stage |= {"learning_rates": {"projection": 0.003}, "lora": {"dropout": 0.3}}
+    train(toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=[stage]), out)
+
+
+def losses(out, name="loss"):
+    state = json.loads((out / "tune" / f"checkpoint-{STEPS}" / "trainer_state.json").read_text())
+    return [record[name] for record in state["log_history"] if name in record]
+
+
+@pytest.fixture(scope="module")
+def one(start, tmp_path_factory):
+    """The folder of the run by one process."""
+    tune(start, out := tmp_path_factory.mktemp("one"))
+    return out
+
+
+@pytest.fixture(scope="module")
+def two(start, tmp_path_factory):
+    """The folder of the run by two processes."""
+    debug_launcher(tune, (start, out := tmp_path_factory.mktemp("two")), num_processes=2)
+    return out
+
+
+def test_two_processes_learn_what_one_does(one, two):
+    assert len(losses(two)) == STEPS
+    for name in ("loss", "grad_norm", "text", "eval_loss"):
+        assert losses(two, name) == pytest.approx(losses(one, name), rel=1e-5), name
+    ours, theirs = (load_file(out / "tune" / "model" / "model.safetensors") for out in (two, one))
+    for name, weight in theirs.items():
+        assert (ours[name] - weight).abs().max() < 1e-5, name
+
+
+def test_another_number_of_processes_goes_on_with_the_samples_not_yet_seen(start, one, two, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(two, out, ignore=shutil.ignore_patterns("model", f"checkpoint-{STEPS}"))  # as if killed
+    tune(start, out)
+    assert losses(out) == pytest.approx(losses(one), rel=1e-5)
+
+
+def refused(start: Path, out: Path) -> None:
+    with pytest.raises(ConfigError, match="stage tune: accumulate: expected a multiple of 2, for so many processes"):
+        tune(start, out, accumulate=3)
+
+
+def test_processes_that_cannot_share_a_step_are_refused(start, tmp_path):
+    debug_launcher(refused, (start, tmp_path / "run"), num_processes=2)
+    assert not (tmp_path / "run").exists()
