@@ -25,6 +25,7 @@ from deixis.files.full_disk import full_disk_named
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
 from deixis.training.processes import by_first, on_cpu, share
 from deixis.training.run_folder import last_checkpoint, last_step
+from deixis.training.speed import SpeedLog
 from deixis.training.trainer import (
     AtomicSave,
     BatchStream,
@@ -102,7 +103,14 @@ def run_stage(
         train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),
         eval_dataset=held_out,
         # logs are written behind the callback that names the losses, and a checkpoint is whole after all others
-        callbacks=[LossLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave()],
+        callbacks=[
+            LossLog(model),
+            SpeedLog(model),
+            *callbacks,
+            *_logs(options, folder),
+            *_early_stop(patience),
+            AtomicSave(),
+        ],
         optimizers=(optimizer, None),
     )
     begun = FirstStep(trainer, resume)

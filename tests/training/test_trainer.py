@@ -108,6 +108,12 @@ def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start,
     assert not (model.parent / f"checkpoint-{steps + 1}").exists()
 
 
+def test_speed_is_logged(start, tmp_path):
+    records = [record for record in history(tuned(start, tmp_path, steps=2))["log_history"] if "loss" in record]
+    assert [record["tokens_per_s"] > 0 for record in records] == [True, True]
+    assert all(0 <= record["waiting"] <= 1 for record in records)
+
+
 def test_a_loss_that_is_not_finite_names_the_samples_and_keeps_the_last_checkpoint(start, tmp_path):
     with pytest.raises(
         DataError, match=r"step \d: expected a finite \w+, got nan or infinity from the samples ([a-d], [a-d])"
