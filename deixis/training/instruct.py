@@ -38,6 +38,8 @@ class Instructor(nn.Module):
     ):
         super().__init__()
         self.model, self.system, self.heads, self.dense_weight = model, system, heads, dense_weight
+        # sharded by themselves, as accelerate asks: they are in every batch, other layers where their modality is
+        self._no_split_modules = [type(layer).__name__ for layer in model.language_model.get_decoder().layers[:1]]
         self.guide_weight = guide_weight
         self.guide = AttentionGuide(model.language_model.get_decoder()) if guide_weight > 0 else None
         self.checkpointing = checkpointing

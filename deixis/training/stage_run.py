@@ -25,6 +25,7 @@ from deixis.files.full_disk import full_disk_named
 from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
 from deixis.training.processes import by_first, on_cpu, share
 from deixis.training.run_folder import last_checkpoint, last_step
+from deixis.training.sharding import copied, is_sharded, take_back
 from deixis.training.speed import SpeedLog
 from deixis.training.trainer import (
     AtomicSave,
@@ -89,28 +90,24 @@ def run_stage(
     rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
     checkpoint; the model ends with the weights of the best, and after `patience` checkpoints without a better one.
     """
-    own_batches = share(options.accumulate)
+    own_batches, plain = share(options.accumulate), model
+    if is_sharded():
+        model, rates = copied(model, rates or {})
     by_first(lambda: last_checkpoint(folder))  # removes halves
     resume = last_checkpoint(folder)
     start = last_step(folder)
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
     arguments = _arguments(options, folder, steps, seed, own_batches, schedule_options, held_out is not None)
+    # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
+    every = [LossLog(model), SpeedLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave()]
     trainer = PartTrainer(
         rates=rates or {},
         model=model,
         args=arguments,
         train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),
         eval_dataset=held_out,
-        # logs are written behind the callback that names the losses, and a checkpoint is whole after all others
-        callbacks=[
-            LossLog(model),
-            SpeedLog(model),
-            *callbacks,
-            *_logs(options, folder),
-            *_early_stop(patience),
-            AtomicSave(),
-        ],
+        callbacks=every,
         optimizers=(optimizer, None),
     )
     begun = FirstStep(trainer, resume)
@@ -118,6 +115,8 @@ def run_stage(
     try:
         with full_disk_named(folder), redirect_stdout(sys.stderr):  # where the bar is: stdout is the caller's
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+        if is_sharded():
+            take_back(plain, trainer.model)
     except DeixisError as error:
         # PyTorch puts the traceback of a loader's process into the message, before the sentence.
         kind = type(error)

@@ -12,21 +12,23 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
-from transformers import Trainer, TrainerCallback
+from transformers import TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from deixis.errors import DataError
 from deixis.training.guidance import SAMPLE_IDS
 from deixis.training.processes import gathered, is_first, process_count, process_index, wait_for_all
 from deixis.training.run_folder import DONE, last_step
+from deixis.training.sharding import ShardingTrainer, is_sharded, touching_all
 
 NUMBER = "number"
 """Of a batch in its stream: a field beside those of `make`."""
 SHOWN_IDS = 20
 
 
-class PartTrainer(Trainer):
+class PartTrainer(ShardingTrainer):
     """transformers' Trainer, with learning rates of single weights by `id`, and batches that say what they hold.
 
     Raises DataError for a loss or gradient that is not finite.
@@ -49,6 +51,8 @@ class PartTrainer(Trainer):
         loss = result[0] if isinstance(result, tuple) else result
         if model.training and not bool(torch.isfinite(loss).all()):
             raise self.not_finite("loss", ids)
+        if model.training and is_sharded():
+            return touching_all(model, loss)
         return result
 
     def not_finite(self, what: str, ids: Sequence[str]) -> DataError:
@@ -124,6 +128,7 @@ class FiniteGradients(TrainerCallback):
     def on_pre_optimizer_step(self, args, state, control, **kwargs):
         # clipping divides all gradients by their common norm, so that one of them shows for all
         gradient = next((w.grad for w in kwargs["model"].parameters() if w.grad is not None), None)
+        gradient = gradient.to_local() if isinstance(gradient, DTensor) else gradient
         if gradient is not None and not bool(torch.isfinite(gradient).all()):
             raise self.trainer.not_finite("gradient", self.trainer.seen_ids)
         self.trainer.seen_ids.clear()

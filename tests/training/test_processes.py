@@ -2,13 +2,14 @@
 
 import json
 import multiprocessing
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import soundfile
 from accelerate import debug_launcher
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, DistributedType
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -16,6 +17,7 @@ from deixis.errors import ConfigError
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
+from deixis.training.processes import by_first
 from deixis.training.recipe import train
 from tests.toy import toy_audio, toy_image, toy_network, toy_plan, toy_tokenizer
 
@@ -58,6 +60,7 @@ def tune(start: Path, out: Path, accumulate: int = 2) -> None:
     stage |= {"data": data, "save_steps": BEFORE, "log_steps": 1, "bf16": False}
     stage |= {"parts": {"tokenizers": "full", "projection": "full", "sampler": "full", "language_model": "lora"}}
     stage |= {"held_out": {"path": str(start / "val.jsonl")}, "accumulate": accumulate, "warmup_steps": 2}
+    stage |= {"weight_decay": 0.0}  # which with sharded weights works on parts that no batch uses too
     stage |= {"learning_rates": {"projection": 0.003}, "lora": {"dropout": 0.3}}
     train(toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=[stage]), out)
 
@@ -95,6 +98,35 @@ def test_another_number_of_processes_goes_on_with_the_samples_not_yet_seen(start
     shutil.copytree(two, out, ignore=shutil.ignore_patterns("model", f"checkpoint-{STEPS}"))  # as if killed
     tune(start, out)
     assert losses(out) == pytest.approx(losses(one), rel=1e-5)
+
+
+def tune_sharded(start: Path, out: Path) -> None:
+    """FSDP2 on CPUs, where accelerate itself shards on GPUs alone."""
+    prepared = AcceleratorState.__init__
+
+    def sharding(self, *arguments, fsdp_plugin=None, **options):
+        prepared(self, *arguments, fsdp_plugin=fsdp_plugin, **options)
+        if fsdp_plugin is not None:
+            self.distributed_type, self.fsdp_plugin = DistributedType.FSDP, fsdp_plugin
+
+    AcceleratorState.__init__ = sharding  # of this process alone
+    os.environ |= {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2"}
+    os.environ |= {"FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP"}
+    tune(start, out)
+    halved = out.with_name("halved")
+    by_first(lambda: shutil.copytree(out, halved, ignore=shutil.ignore_patterns("model", f"checkpoint-{STEPS}")))
+    tune(start, halved)
+
+
+def test_two_processes_that_share_the_weights_too_learn_what_one_does_and_go_on(start, one, tmp_path):
+    debug_launcher(tune_sharded, (start, tmp_path / "sharded"), num_processes=2)
+    for out in (tmp_path / "sharded", tmp_path / "halved"):
+        for name in ("loss", "grad_norm", "eval_loss"):
+            assert losses(out, name) == pytest.approx(losses(one, name), rel=1e-5), name
+        ours, theirs = (load_file(run / "tune" / "model" / "model.safetensors") for run in (out, one))
+        assert all((ours[name] - weight).abs().max() < 1e-5 for name, weight in theirs.items())
+    kept, alone = (load_file(run / "tune" / f"checkpoint-{STEPS}" / "model.safetensors") for run in (out, one))
+    assert kept.keys() == alone.keys()
 
 
 def refused(start: Path, out: Path) -> None:
