@@ -117,10 +117,17 @@ class Plan:
         }
 
 
-def make_plan(parts: Sequence[Part], targets: Mapping[str, Tensor]) -> Plan:
+def make_plan(
+    parts: Sequence[Part],
+    targets: Mapping[str, Tensor],
+    wanted: Callable[[str], bool] = lambda target: True,
+    may_lack: Callable[[str, Plan], bool] = lambda target, plan: False,
+) -> Plan:
     """The plan that fills `targets` (name -> tensor on the meta device) from the parts.
 
-    Raises CheckpointError for a tensor without a rule, one of another shape, and one that is missing.
+    wanted: says of a name of ours whether the plan is to make it; what makes others is left out. may_lack: says of a
+    target that is not made whether it may be. Raises CheckpointError for a tensor without a rule, one of another shape,
+    and one that is missing.
     """
     plan = Plan(parts)
     for number, part in enumerate(parts):
@@ -136,9 +143,12 @@ def make_plan(parts: Sequence[Part], targets: Mapping[str, Tensor]) -> Plan:
         for name, (match, rule) in matches.items():
             for template, change in rule.makes:
                 target, _, row = match.expand(template).partition("#")
+                if not wanted(target):
+                    plan.left[-1][name] = "of another part of the network"
+                    continue
                 step = Step(number, name, change, int(row) if row else None)
                 plan.steps.setdefault(target, []).append(step)
-    _check(plan, targets)
+    _check(plan, targets, may_lack)
     return plan
 
 
@@ -146,7 +156,7 @@ def _match(name: str, rules: Sequence[tuple[re.Pattern, Rule]]) -> tuple[re.Matc
     return next(((match, rule) for pattern, rule in rules if (match := pattern.fullmatch(name))), None)
 
 
-def _check(plan: Plan, targets: Mapping[str, Tensor]) -> None:
+def _check(plan: Plan, targets: Mapping[str, Tensor], may_lack: Callable[[str, Plan], bool]) -> None:
     """Raises CheckpointError unless the steps fill the targets, each once, in its shape."""
     for target, steps in plan.steps.items():
         part, name = plan.parts[steps[0].part], steps[0].source
@@ -176,7 +186,7 @@ def _check(plan: Plan, targets: Mapping[str, Tensor]) -> None:
                 f"{where}: {name} has shape {source}{change}, expected one that gives {wanted}; the sizes in the "
                 "configuration, or those of --preset, are of another checkpoint"
             )
-    if missing := [name for name in targets if name not in plan.steps]:
+    if missing := [name for name in targets if name not in plan.steps and not may_lack(name, plan)]:
         roles = " and ".join(part.role for part in plan.parts)
         raise CheckpointError(
             f"{roles} '{plan.parts[0].source.label}': expected tensors for {_some(missing)}, got none; a shard may be "

@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from deixis.checkpoints.find import read_json
 from deixis.checkpoints.pieces import BPE, BYTE, CONTROL, NORMAL, UNKNOWN, PieceModel, read_pieces
+from deixis.checkpoints.processor_files import open_tokenizer
 from deixis.checkpoints.tokenizer_json import read_tokenizer_json
 from deixis.errors import CheckpointError
 
@@ -58,9 +59,38 @@ def read_tokenizer(file: Path, whole: Sequence[str], vocab_size: int, extra: Seq
             f"tokenizer '{file}': expected {vocab_size} tokens, as many as rows of the embeddings, got "
             f"{len(vocabulary)}; it belongs to another checkpoint"
         )
-    placed = [AddedToken(token, special=True, normalized=False) for token in extra if token not in vocabulary]
+    placed = [_special(token) for token in extra if token not in vocabulary]
     tokenizer.add_tokens(placed, special_tokens=True)
     return tokenizer
+
+
+def begun_tokenizer(folder: Path, tokens: Sequence[str], placeholders: Sequence[str]) -> PreTrainedTokenizerFast:
+    """The tokenizer of a language model, with the tokens that it lacks behind its own, and then the placeholders.
+
+    Every one of `tokens` is one id. Raises CheckpointError where the folder has no tokenizer.
+    """
+    file = find_tokenizer(folder)
+    if file is None:
+        raise CheckpointError(
+            f"'{folder}': expected the language model's tokenizer ({' or '.join(FILES)}) beside its weights, got none"
+        )
+    from_pieces = file.suffix == ".model"
+    tokenizer = _from_pieces(file) if from_pieces else open_tokenizer(folder)
+    if tokenizer.eos_token is None:
+        tokenizer = _from_json(file)  # LLaMA's, without the names of its special tokens
+    known = tokenizer.get_vocab()
+    # as training adds them to LLaMA's slow tokenizer, where they swallow the spaces beside them
+    tokenizer.add_tokens([_added(t, {}) if from_pieces else _special(t) for t in tokens if t not in known])
+    for token in tokens:
+        _check_whole(tokenizer, token, file)
+    tokenizer.add_tokens([_special(token) for token in placeholders if token not in known], special_tokens=True)
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.unk_token or tokenizer.eos_token
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def _special(token: str) -> AddedToken:
+    return AddedToken(token, special=True, normalized=False)
 
 
 def _check_whole(tokenizer: PreTrainedTokenizerFast, token: str, file: Path) -> None:

@@ -8,7 +8,7 @@ from deixis.model.network import DeixisForConditionalGeneration
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "encoder": ("field_encoder.encoder",),
-    "tokenizers": ("field_encoder",),
+    "tokenizers": ("field_encoder", "field_encoder.encoder.position", "field_encoder.encoder.positions"),
     "projection": ("projection",),
     "sampler": ("region_features", "region_sampler"),
     "language_model": ("language_model",),
@@ -18,8 +18,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 }
 """How the names of a part's weights begin; of several that fit, the longest counts.
 
-tokenizers: with the convolutions of the field's finer level. embeddings: those of words, input and output, wherever the
-language model has them. mask_encoder: all of SAM but its mask decoder.
+tokenizers: with the positions of their tokens and the convolutions of the field's finer level. embeddings: those of
+words, input and output, wherever the language model has them. mask_encoder: all of SAM but its mask decoder.
 """
 
 
@@ -29,11 +29,12 @@ def named_parts(network: DeixisForConditionalGeneration) -> dict[str, dict[str, 
     words = {id(weight) for table in tables for weight in table.parameters()}
     parts: dict[str, dict[str, nn.Parameter]] = {}
     for name, weight in network.named_parameters():
-        part = "embeddings" if id(weight) in words else _part_of(name)
+        part = "embeddings" if id(weight) in words else part_of(name)
         parts.setdefault(part, {})[name] = weight
     return {part: parts[part] for part in PARTS if part in parts}
 
 
-def _part_of(name: str) -> str:
+def part_of(name: str) -> str:
+    """The part that a weight of this name is of; the embeddings count as the language model's."""
     fitting = {prefix: part for part, prefixes in PARTS.items() for prefix in prefixes if name.startswith(f"{prefix}.")}
     return fitting[max(fitting, key=len)]

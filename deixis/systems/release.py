@@ -67,6 +67,20 @@ class Preset:
 
 
 @dataclass(frozen=True)
+class Beginning:
+    """How a new network of a system converses that begins from the weights of a language model.
+
+    template: the chat template (Jinja) for a tokenizer. tokens: added to it where it lacks them, each one id.
+    processor, stop: as in `Found`.
+    """
+
+    template: Callable[[PreTrainedTokenizerFast], str]
+    tokens: tuple[str, ...] = ()
+    processor: Mapping[str, Any] = field(default_factory=dict)
+    stop: str | None = None
+
+
+@dataclass(frozen=True)
 class Release:
     """A system's published weights; terms as read from the repository named in `source`, which may change them.
 
@@ -82,6 +96,7 @@ class Release:
         tensor_prefixes: names of tensors that begin so identify the checkpoint.
         extra_files: names of files beside the weights that identify it too, for tensors that they hold.
         model_types: values of `architectures` and `model_type` in config.json that identify it.
+        beginning: how a new network of the system is put together; None for a classifier.
     """
 
     system: str
@@ -97,6 +112,7 @@ class Release:
     tensor_prefixes: tuple[str, ...] = ()
     extra_files: tuple[str, ...] = ()
     model_types: tuple[str, ...] = ()
+    beginning: Beginning | None = None
 
 
 def published_config(

@@ -21,6 +21,7 @@ from deixis.model.parts import named_parts
 from deixis.systems import system_of
 from deixis.systems.conversion import meta_network
 from deixis.systems.needs import size_text
+from deixis.training.new_model import new_model
 from deixis.training.parts import check_parts, stage_parts
 from deixis.training.recipe import checked_mixtures
 from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
@@ -156,9 +157,9 @@ def _peak_of_process() -> int | None:
 
 
 def _without_values(recipe: Recipe) -> DeixisForConditionalGeneration:
-    """The network that the recipe starts from; one that is new is small enough to be built."""
-    if recipe.init is None:
-        return start_model(recipe)[0]
+    """The network that the recipe starts from."""
+    if not isinstance(recipe.init, str):
+        return new_model(recipe).without_values()
     opened = open_config_and_processor(recipe.init)
     if opened.config is None:
         raise CheckpointError(f"init: expected a model that answers questions, got '{recipe.init}', a classifier")

@@ -24,6 +24,7 @@ from deixis.options import (
     read_options,
 )
 from deixis.samples.mixtures.mixture import MixtureRecipe, Part, Replay, read_parts
+from deixis.systems.releases import PRESETS
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR
@@ -152,36 +153,49 @@ TASKS: dict[str, type[DenseStage] | type[InstructStage]] = {"dense": DenseStage,
 class Recipe:
     """A training recipe: a new network from `model`, or a trained one from `init`, goes through its stages in order.
 
-    Raises ConfigError where a field does not fit, both or neither of `model` and `init` are given, or two stages share
-    a name.
+    Raises ConfigError where a field does not fit, `model` and `init` are not one of the two or a new network with the
+    weights of parts, or two stages share a name.
     """
 
     stages: tuple[Stage, ...]
     seed: Natural = 0
-    model: dict[str, Any] | None = None
-    """Fields of `DeixisConfig`."""
+    model: str | dict[str, Any] | None = None
+    """A preset by its name, or fields of `DeixisConfig`; beside a name under `preset` they change its own."""
     vocab_size: Natural = 1024
-    """Of the tokenizer that is trained for `model`."""
-    mask_weights: str | None = None
-    """A folder or hub id of SAM's weights, for `model`."""
-    init: str | None = None
-    """A trained model: "bundled", a folder or a hub id."""
+    """Of the tokenizer that is trained for a new language model."""
+    init: str | dict[str, str] | None = None
+    """A trained model: "bundled", a folder or a hub id; or, beside `model`, the weights of its parts (`model.parts`),
+    each a folder, a file or a hub id."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of weights while they are not trained; those that are trained are float32."""
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if (self.model is None) == (self.init is None):
-            raise ConfigError("model: expected either `model` or `init`; got both or neither")
+        is_whole = isinstance(self.init, str)
+        if (self.model is None) != is_whole:
+            raise ConfigError(
+                "model: expected either `model`, with the weights of parts in `init` or without, or a trained model in "
+                f"`init`; got {'both' if is_whole else 'neither'}"
+            )
+        if not is_whole:
+            check_known("init.", self.init or {}, tuple(PARTS))
         names = [stage.name for stage in self.stages]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ConfigError(f"stages: expected a name per stage that no other has; got {twice!r} twice")
-        check_known("model.", self.model or {}, tuple(DeixisConfig.__annotations__))
+        if isinstance(self.model, str):
+            check_choice("model", self.model, tuple(PRESETS))
+        else:
+            check_known("model.", self.model or {}, ("preset", *DeixisConfig.__annotations__))
 
     @property
     def uses_world(self) -> bool:
         """Whether the generated world is needed: for a tokenizer's vocabulary, or for the signals of a stage."""
-        return self.init is None or any(set(stage.batch) - {DATA} for stage in self.stages)
+        return self.has_new_words or any(set(stage.batch) - {DATA} for stage in self.stages)
+
+    @property
+    def has_new_words(self) -> bool:
+        """Whether the language model is new, with a tokenizer that is trained on the world's words."""
+        return not isinstance(self.init, str) and "language_model" not in (self.init or {})
 
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe | ClassifyRecipe:
@@ -201,8 +215,8 @@ def parse_recipe(values: Any, where: str = "") -> Recipe | ClassifyRecipe:
         return parse_classify(values, where)
     if isinstance(values, Mapping) and "parts" in values:
         raise ConfigError(f"{where}expected a recipe of training; got one of region data, for deixis data build")
-    if not isinstance(values, Mapping) or (values.get("model") is None) == (values.get("init") is None):
-        raise ConfigError(f"{where}expected a recipe with `stages` and either `model` or `init`")
+    if not isinstance(values, Mapping) or (values.get("model") is None and values.get("init") is None):
+        raise ConfigError(f"{where}expected a recipe with `stages` and `model` or `init`")
     stages = values.get("stages")
     if not isinstance(stages, list) or not stages or not all(isinstance(stage, Mapping) for stage in stages):
         raise ConfigError(f"{where}stages: expected a list of at least one stage, each with its fields; got {stages!r}")

@@ -35,7 +35,7 @@ SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startsw
 @pytest.fixture(autouse=True)
 def few_words(monkeypatch):
     """The tokenizer learns from two scenes instead of very many."""
-    monkeypatch.setattr("deixis.training.start.TEXT_SEEDS", 2)
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
 
 
 def written(tmp_path, recipe):
@@ -56,12 +56,12 @@ def with_stage(**changes):
 @pytest.mark.parametrize(
     ("recipe", "match"),
     [
-        pytest.param("", "expected a recipe with `stages` and either `model` or `init`", id="empty"),
+        pytest.param("", "expected a recipe with `stages` and `model` or `init`", id="empty"),
         pytest.param("a: [1", "toy.yaml:1: expected YAML; ", id="no_yaml"),
         pytest.param("- 1", "expected a recipe", id="a_list"),
         pytest.param({"sources": {}, "parts": []}, "got one of region data, for deixis data build", id="region_data"),
-        pytest.param(toy_recipe(model=None), "either `model` or `init`", id="no_model"),
-        pytest.param(toy_recipe(init="bundled"), "either `model` or `init`", id="both"),
+        pytest.param(toy_recipe(model=None), "stages` and `model` or `init`", id="no_model"),
+        pytest.param(toy_recipe(init="bundled"), "or a trained model in `init`; got both", id="both"),
         pytest.param(
             toy_recipe(modle={}),
             "toy.yaml: modle: unknown field; known are .*; did you mean 'model'",
@@ -150,7 +150,7 @@ def test_a_recipe_is_typed_and_can_be_written_again():
 def test_construction_checks_a_recipe():
     with pytest.raises(ConfigError, match="questions: expected a whole number from 1; got 0"):
         InstructStage(name="a", batch={"image": 1}, steps=1, questions=0)
-    with pytest.raises(ConfigError, match="model: expected either `model` or `init`"):
+    with pytest.raises(ConfigError, match="model: expected either `model`, with the weights of parts in `init`"):
         Recipe(stages=(DenseStage(name="a", batch={"image": 1}, steps=1),))
 
 
@@ -254,7 +254,7 @@ def test_sam_marks_pictures_if_the_recipe_says_so(tmp_path):
     sam = SamModel(AutoConfig.for_model(**SAM_SIZES))
     sam.save_pretrained(tmp_path / "sam")
     sizes = {**SIZES, "pointing": {"dim": 16, "backbone": "sam"}}
-    recipe = toy_plan(model=sizes, mask_weights=str(tmp_path / "sam"))
+    recipe = toy_plan(model=sizes, init={"masks": str(tmp_path / "sam")})
     model, processor = start_model(recipe)
     own = model.sam_pointing.sam.state_dict()
     assert all(torch.equal(own[name], weight) for name, weight in sam.state_dict().items())

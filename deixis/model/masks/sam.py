@@ -8,15 +8,11 @@ there is no dense prompt, so SAM's own embedding of "no mask" takes its place. L
 the features of the signals they point into to logits over cells.
 """
 
-from pathlib import Path
+import copy
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import PreTrainedConfig, PreTrainedModel, Sam2Model, SamModel
-
-from deixis.errors import CheckpointError
-from deixis.model.loading import one_load
 
 
 class SamPointing(nn.Module):
@@ -63,27 +59,15 @@ class SamPointing(nn.Module):
         )
         return logits.flatten(1), scores.flatten()
 
-    @torch.no_grad()
-    def load_sam(self, name: str | Path) -> None:
-        """Loads SAM's weights from a folder or a hub id in transformers' layout.
-
-        Raises CheckpointError if they are of another size than in the configuration.
-        """
-        with one_load():
-            trained = type(self.sam).from_pretrained(name, trust_remote_code=False).state_dict()
-        own = self.sam.state_dict()
-        wrong = [key for key in own if key not in trained or trained[key].shape != own[key].shape]
-        if wrong or len(trained) != len(own):
-            raise CheckpointError(
-                f"SAM's weights '{name}' do not fit mask_config (first at {(wrong or sorted(trained))[0]}); "
-                "take mask_config from the same place"
-            )
-        self.sam.load_state_dict(trained)
-
 
 def build_sam_pointing(config: PreTrainedConfig, hidden_dim: int) -> SamPointing:
     """A `SamPointing` with SAM or SAM 2, by the type of its configuration, freshly initialised."""
     sam = Sam2Model(config) if config.model_type == "sam2" else SamModel(config)
+    for name in sam._tied_weights_keys or {}:
+        # a network whose own embeddings are not tied saves and loads both; one whose are ties these again
+        owner, _, leaf = name.rpartition(".")
+        place = sam.get_submodule(owner)
+        setattr(place, leaf, copy.deepcopy(getattr(place, leaf)))
     return SamPointing(sam, hidden_dim)
 
 

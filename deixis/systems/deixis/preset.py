@@ -87,15 +87,16 @@ def union_config(overrides: Mapping[str, Any] | None = None) -> DeixisConfig:
     >>> union_config({"text_config": {"num_hidden_layers": 2}}).text_config.num_hidden_layers
     2
     """
-    options = _merged(UNION, overrides or {})
+    options = merged(UNION, overrides or {})
     names = [name for name in MODALITIES if options["signals"].get(name) is not None]
     first = options["text_config"]["vocab_size"]
     return DeixisConfig(**options, signal_token_ids={name: first + n for n, name in enumerate(names)})
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `changes`, dictionaries entry by entry."""
     result = dict(base)
     for name, value in changes.items():
         mixes = isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
-        result[name] = _merged(base[name], value) if mixes else value
+        result[name] = merged(base[name], value) if mixes else value
     return result

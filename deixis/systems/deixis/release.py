@@ -2,8 +2,10 @@
 
 from deixis.checkpoints import BUNDLED, bundled_folder
 from deixis.model import DeixisConfig
+from deixis.systems.deixis.notation import NOTATION
 from deixis.systems.deixis.preset import union_config
-from deixis.systems.release import Preset, Release
+from deixis.systems.deixis.template import template_for
+from deixis.systems.release import Beginning, Preset, Release
 
 RELEASE = Release(
     system="deixis",
@@ -16,4 +18,5 @@ RELEASE = Release(
         BUNDLED: Preset(lambda: DeixisConfig.from_pretrained(bundled_folder()), "nothing: trained from scratch"),
         "union": Preset(union_config, "Qwen3 4B, SigLIP 2 so400m/16 384, SAM 2.1 Hiera large"),
     },
+    beginning=Beginning(template_for, NOTATION.markers),
 )

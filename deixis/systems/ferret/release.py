@@ -1,8 +1,10 @@
 """Ferret's published checkpoints: differences to Vicuna, in transformers' layout."""
 
-from deixis.systems.ferret.convert import read
-from deixis.systems.ferret.preset import PRESETS
-from deixis.systems.release import Release
+from deixis.systems.chat_style import chat_template
+from deixis.systems.ferret.convert import REGION, read
+from deixis.systems.ferret.preset import PRESETS, PUBLISHED
+from deixis.systems.ferret.template import STYLE
+from deixis.systems.release import Beginning, Release
 
 RELEASE = Release(
     system="ferret",
@@ -18,4 +20,9 @@ RELEASE = Release(
     options=("base", "clip", "preset", "tokenizer"),
     tensor_prefixes=("model.region_geo_sampler.",),
     model_types=("FERRETLlamaForCausalLM", "ferret"),
+    beginning=Beginning(
+        lambda tokenizer: chat_template(STYLE, bool(PUBLISHED["mm_use_im_start_end"])),
+        tokens=(REGION,),
+        processor={"region_reader": "ferret"},
+    ),
 )

@@ -1,8 +1,11 @@
 """LISA's published checkpoints: merged weights in transformers' layout, without CLIP."""
 
-from deixis.systems.lisa.convert import V0_FILES, read
-from deixis.systems.lisa.preset import PRESETS
-from deixis.systems.release import Release
+from deixis.systems.chat_style import chat_template
+from deixis.systems.lisa.convert import SEG, V0_FILES, read
+from deixis.systems.lisa.preset import PRESETS, PUBLISHED
+from deixis.systems.lisa.template import STYLE
+from deixis.systems.llava.convert import image_tags
+from deixis.systems.release import Beginning, Release
 
 RELEASE = Release(
     system="lisa",
@@ -19,4 +22,8 @@ RELEASE = Release(
     tensor_prefixes=("model.visual_model.", "visual_model.", "model.text_hidden_fcs.", "text_hidden_fcs."),
     extra_files=V0_FILES,
     model_types=("LISAForCausalLM",),
+    beginning=Beginning(
+        lambda tokenizer: chat_template(STYLE, bool(PUBLISHED["mm_use_im_start_end"])),
+        tokens=(SEG, *image_tags(PUBLISHED)),
+    ),
 )

@@ -1,8 +1,10 @@
 """OneLLM's published checkpoint: one file without configuration and tokenizer."""
 
+from deixis.systems.chat_style import chat_template
 from deixis.systems.onellm.convert import read
 from deixis.systems.onellm.preset import PRESETS
-from deixis.systems.release import Release
+from deixis.systems.onellm.template import STYLE
+from deixis.systems.release import Beginning, Release
 
 RELEASE = Release(
     system="onellm",
@@ -16,4 +18,5 @@ RELEASE = Release(
     read=read,
     options=("preset", "tokenizer"),
     tensor_prefixes=("llma.",),
+    beginning=Beginning(lambda tokenizer: chat_template(STYLE), stop=STYLE.stop),
 )
