@@ -1,8 +1,8 @@
 """Growing a trained network by a modality or an expert, without changing its earlier predictions.
 
 `add_signal` adds the tokenizer, positions, queries, router and maps of a modality and keeps every earlier parameter.
-`add_expert` makes K experts K + 1. Either can freeze the earlier weights. (OneLLM, section 3.3, adds modalities stage
-by stage.)
+`add_expert` makes K experts K + 1. Either can freeze the earlier weights. `copy_modality` gives a modality the
+projection of another. (OneLLM, section 3.3, adds modalities stage by stage.)
 """
 
 import copy
@@ -21,7 +21,10 @@ from deixis.model.encoder.projection import UniversalProjection, build_projectio
 from deixis.model.network import DeixisForConditionalGeneration, build_pointing_head
 from deixis.model.processor import DeixisProcessor, build_processor
 from deixis.model.regions.sampler import build_region_parts
+from deixis.options import check_choice
 
+COPIED = ("query", "into", "onto", "tags")
+"""Parts of the projection that a modality can have from another."""
 COPY_SCORE = -12.0
 """Added to the score of a copied expert where weights are sigmoids: it begins with six millionths of the weight."""
 
@@ -148,3 +151,21 @@ def _with_copy(last: nn.Linear, source: int, router: str) -> nn.Linear:
         bias[source] += shift
     grown.bias.copy_(bias)
     return grown
+
+
+@torch.no_grad()
+def copy_modality(network: DeixisForConditionalGeneration, modality: str, source: str) -> None:
+    """Gives the queries, maps and tags of `modality` in the projection the values of those of `source`; not its router.
+
+    OneLLM aligns further modalities from the projection of images (section 3.2; main_pretrain.py, --init_from_image).
+    Raises ConfigError for a network without the two, or whose projection has nothing of single modalities.
+    """
+    for name in (modality, source):
+        check_choice("start_as", name, network.config.modalities)
+    if not isinstance(network.projection, UniversalProjection):
+        raise ConfigError(f"start_as: expected a projection of type 'upm', got {network.config.projection.type!r}")
+    weights = network.projection.state_dict()
+    for name, value in weights.items():
+        module, _, own = name.partition(".")
+        if module in COPIED and own.split(".")[0] == source:
+            weights[f"{module}.{modality}{own.removeprefix(source)}"].copy_(value)

@@ -38,7 +38,7 @@ from deixis.options import (
 )
 from deixis.systems.pointmlp.classifier import CloudClassifier
 from deixis.training.run_folder import COPY, MODEL, read_copy, write_copy
-from deixis.training.stage_run import TrainingOptions, run_stage
+from deixis.training.stage_run import WITH_MINIMUM, TrainingOptions, run_stage
 
 logger = logging.getLogger(__name__)
 TASK = "classify"  # also the folder of the stage, as in other recipes
@@ -227,7 +227,8 @@ def _fit(network: PointMLP, batches: ClassBatches, recipe: ClassifyRecipe, folde
     options = TrainingOptions(
         learning_rate=recipe.learning_rate,
         warmup_steps=0,
-        schedule="cosine_with_min_lr",
+        min_learning_rate=recipe.min_learning_rate,
+        schedule=WITH_MINIMUM,
         max_grad_norm=recipe.max_grad_norm,
         save_steps=10 * each,
         log_steps=min(20, each),
@@ -239,5 +240,4 @@ def _fit(network: PointMLP, batches: ClassBatches, recipe: ClassifyRecipe, folde
         every = recipe.evaluate_epochs * each
         callbacks.append(ScoreLog(network, data.test, data.names, recipe.batch, every))
     learner = ClassLearner(network, recipe.label_smoothing)
-    lowest = {"min_lr": recipe.min_learning_rate}
-    run_stage(learner, batches, recipe.epochs * each, options, folder, recipe.seed, optimizer, lowest, callbacks)
+    run_stage(learner, batches, recipe.epochs * each, options, folder, recipe.seed, optimizer, callbacks)

@@ -13,6 +13,7 @@ from deixis.conversation import Row, System, mask_targets, render
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
+from deixis.training.alignment import Alignment, contrast_loss
 from deixis.training.dense import signal_of, stacked, targets_of, training_facts
 from deixis.training.guidance import SAMPLE_IDS, AttentionGuide, GuidedRow, GuideSizes, collate_guided
 from deixis.world.dense_targets import DenseTargets
@@ -35,8 +36,11 @@ class Instructor(nn.Module):
         dense_weight: float = 0.0,
         guide_weight: float = 0.0,
         checkpointing: bool = False,
+        alignment: Alignment | None = None,
+        contrast_weight: float = 1.0,
     ):
         super().__init__()
+        self.alignment, self.contrast_weight = alignment, contrast_weight
         self.model, self.system, self.heads, self.dense_weight = model, system, heads, dense_weight
         # sharded by themselves, as accelerate asks: they are in every batch, other layers where their modality is
         self._no_split_modules = [type(layer).__name__ for layer in model.language_model.get_decoder().layers[:1]]
@@ -70,8 +74,17 @@ class Instructor(nn.Module):
         batch.pop(SAMPLE_IDS, None)
         targets = {name: batch.pop(name) for name in ("seg_pixels", "seg_image") if name in batch}
         encoded = self.model.encode_inputs(batch)
+        contrast = None
+        if self.alignment in ("contrast", "both"):
+            assert encoded is not None, "samples of an alignment have signals"
+            contrast = contrast_loss(encoded, batch["labels"], self.model.get_input_embeddings())
+        if contrast is not None and self.alignment == "contrast":  # no word is generated
+            return {"loss": self.contrast_weight * contrast, "losses": {"contrast": contrast.detach()}}
         output = self.model(**batch, encoded=encoded)
         loss, losses = output.loss, dict(output.losses)
+        if contrast is not None:
+            loss = loss + self.contrast_weight * contrast
+            losses["contrast"] = contrast.detach()
         if targets and self.system.mask_losses is not None:
             weights = self.model.config.loss_weights
             for name, value in self.system.mask_losses(output.mask_logits, targets).items():

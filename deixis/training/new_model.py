@@ -81,7 +81,10 @@ def new_model(recipe: Recipe) -> NewModel:
     sizes = _with_sizes_of(sources, model_fields(recipe.model))
     if not isinstance(sizes.get("text_config"), Mapping) or not _modalities_of(sizes):
         raise ConfigError(f"model: expected text_config and, under signals, at least one of {', '.join(MODALITIES)}")
+    system = sizes.get("system") or "deixis"
     if "language_model" not in sources:
+        if system != "deixis":
+            raise ConfigError(f"init.language_model: expected the weights that a {system} begins from; got none")
         tokenizer = build_tokenizer(_world_texts(recipe.seed), recipe.vocab_size)
         config = _config(sizes, tokenizer, len(tokenizer))
         model = NewModel(config, build_processor(config, tokenizer))
@@ -103,11 +106,13 @@ def model_fields(model: str | Mapping[str, Any] | None) -> dict[str, Any]:
     name = given.pop(PRESET, None)
     if name is None:
         return given
-    check_choice("model", name, list(PRESETS))
+    check_choice("model.preset", name, list(PRESETS))
     config = PRESETS[name].config()
     if not isinstance(config, DeixisConfig):
         raise ConfigError(f"model: expected a model that answers questions; got {name!r}, a classifier")
     own = {key: value for key, value in config.to_dict().items() if key in DeixisConfig.__annotations__}
+    if "num_hidden_layers" in (given.get("text_config") or {}):
+        own["text_config"].pop("layer_types", None)  # one for each layer, which transformers fills in
     return merged(own, given)
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 import torch
 
 from deixis.errors import ConfigError
+from deixis.model.extend import copy_modality
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
+from deixis.options import check_choice
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.systems import system_of
 from deixis.training.classifier import ClassifyRecipe, train_classifier
@@ -67,6 +69,8 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
             load_into(model, heads, finished)
             finished = None
         seed, folder = first_seed(recipe, number), out / stage.name
+        for modality, source in () if isinstance(stage, DenseStage) else stage.start_as.items():
+            copy_modality(model, modality, source)
         trained = trained_parts(stage, model)
         network, batches = stage_network(stage, model, heads, processor, seed, folder, mixtures.get(stage.name))
         logger.info("stage %s: %s", stage.name, trained)
@@ -77,7 +81,8 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
             network.close()
         if isinstance(batches, SampleBatches):
             by_first(batches.skipped.report)
-        before = recipe.init if number == 0 else str(_trained(recipe.stages[number - 1], out))
+        start = recipe.init if isinstance(recipe.init, str) else None  # a network of parts lies in no folder
+        before = start if number == 0 else str(_trained(recipe.stages[number - 1], out))
         _finish(trained, before, heads, processor, folder)
     return _trained(recipe.stages[-1], out)
 
@@ -112,6 +117,8 @@ def checked_mixtures(
         share(stage.accumulate, f"stage {stage.name}: ")
         if isinstance(stage, DenseStage) or stage.name in done:
             continue
+        for name in chain(*stage.start_as.items()):
+            check_choice("start_as", name, network.config.modalities)
         how = stage_parts(network, system_of(network.config), stage.parts)
         check_parts(network, how, stage.lora, stage.learning_rates)
         if stage.mixture is not None:

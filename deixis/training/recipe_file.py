@@ -24,7 +24,9 @@ from deixis.options import (
     read_options,
 )
 from deixis.samples.mixtures.mixture import MixtureRecipe, Part, Replay, read_parts
+from deixis.signals import MODALITIES
 from deixis.systems.releases import PRESETS
+from deixis.training.alignment import Alignment
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR
@@ -89,6 +91,13 @@ class InstructStage(TrainingOptions):
     """Weight of the dense losses, which the world alone has targets for."""
     guide_weight: NonNegative = 0.0
     """Weight of the attention guidance (`training.guidance`)."""
+    alignment: Alignment | None = None
+    """Samples are captions of their signals, which are learnt without question or prompt ("caption"), told from the
+    other captions of the batch ("contrast"), or both (`training.alignment`)."""
+    contrast_weight: NonNegative = 1.0
+    start_as: dict[str, str] = field(default_factory=dict)
+    """Modalities whose queries, maps and tags in the projection begin as copies of those of another (OneLLM, section
+    3.2)."""
     parts: dict[str, Literal["full", "lora"]] | None = None
     """What is trained of the network (`model.parts`), whole or by low-rank adapters; all else is frozen. None: what the
     model's system trains."""
@@ -116,6 +125,9 @@ class InstructStage(TrainingOptions):
             raise ConfigError("replay: expected beside the field data; got no data")
         if self.data is not None and self.dense_weight:
             raise ConfigError(f"dense_weight: expected 0 beside data, without dense targets; got {self.dense_weight}")
+        if self.alignment is not None and set(self.batch) != {DATA}:
+            raise ConfigError(f"alignment: expected a batch of data alone, with captions; got {', '.join(self.batch)}")
+        check_known("start_as.", self.start_as, tuple(MODALITIES))
         check_known("parts.", self.parts or {}, tuple(PARTS))
         check_known("learning_rates.", self.learning_rates, tuple(PARTS))
         if self.parts is not None and not self.parts:

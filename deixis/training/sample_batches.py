@@ -27,6 +27,7 @@ from deixis.options import check_record
 from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.samples.sample import MediaReference, Sample, Skipped
+from deixis.training.alignment import caption_sample
 from deixis.training.guidance import GuidedRow, GuideSizes, collate_guided
 from deixis.training.instruct import InstructBatches
 
@@ -60,8 +61,8 @@ class SampleBatches:
     """`make(step)` for training on `count` draws of a mixture per step; the last step of a finite one may have fewer.
 
     cells: how many cells a mask has in each modality. max_tokens: of a row. guide_sizes: as in `GuidedRow.add`. world:
-    makes further rows. folder: of the run, for the list of skipped samples. Raises DataError where no sample of a part
-    is usable; with the reason of the first.
+    makes further rows. folder: of the run, for the list of skipped samples. captions: as `alignment.caption_sample`.
+    Raises DataError where no sample of a part is usable; with the reason of the first.
     """
 
     def __init__(
@@ -75,10 +76,11 @@ class SampleBatches:
         guide_sizes: GuideSizes | None,
         folder: Path,
         world: InstructBatches | None = None,
+        captions: bool = False,
     ):
         self.mixture, self.processor, self.system, self.cells = mixture, processor, system, cells
         self.count, self.max_tokens, self.guide_sizes = count, max_tokens, guide_sizes
-        self.skipped, self.world = SkippedSamples(folder), world
+        self.skipped, self.world, self.captions = SkippedSamples(folder), world, captions
         self.kept: dict[str, Usable] = {}
         self.kept_bytes = 0
         self.special_words = special_words(processor.tokenizer)
@@ -150,6 +152,8 @@ class SampleBatches:
         """A sample prepared for training. Raises DeixisError where the model cannot take it; other errors are bugs."""
         if isinstance(sample, Skipped):
             raise DataError(sample.why)
+        if self.captions:
+            sample = caption_sample(sample)
         for number, turn in enumerate(sample.turns):
             for name in ("user", "assistant"):
                 if word := next((word for word in self.special_words if word in getattr(turn, name)), None):

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import nn
 
+from deixis.conversation import System
 from deixis.model.masks.cells import fine_cells, mask_cells
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.parts import named_parts
@@ -13,6 +14,7 @@ from deixis.samples.mixtures.mixture import Mixture
 from deixis.signals import MODALITIES
 from deixis.signals.modality import load
 from deixis.systems import system_of
+from deixis.training.alignment import caption_processor, caption_system
 from deixis.training.dense import DenseBatches, DensePretrainer
 from deixis.training.instruct import InstructBatches, Instructor
 from deixis.training.parts import TrainedParts, stage_parts
@@ -44,7 +46,7 @@ def stage_network(
 
     mixture: of its data, where it has some.
     """
-    config, system = model.config, system_of(model.config)
+    config, (processor, system) = model.config, words_of(stage, model, processor)
     if isinstance(stage, DenseStage):
         specs = {name: processor.spec(name) for name in config.modalities}
         return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
@@ -55,9 +57,28 @@ def stage_network(
     batches = InstructBatches(processor, system, fine, masks, counts, stage.questions, limit, seed, guide_sizes)
     if mixture is not None:
         count, world = stage.batch[DATA], batches if counts else None
-        batches = SampleBatches(mixture, processor, system, masks, count, limit, guide_sizes, folder, world)
-    heads = heads if stage.dense_weight > 0 else None
-    return Instructor(model, system, heads, stage.dense_weight, stage.guide_weight, stage.checkpointing), batches
+        batches = SampleBatches(
+            mixture, processor, system, masks, count, limit, guide_sizes, folder, world, stage.alignment is not None
+        )
+    instructor = Instructor(
+        model,
+        system,
+        heads if stage.dense_weight > 0 else None,
+        stage.dense_weight,
+        stage.guide_weight,
+        stage.checkpointing,
+        stage.alignment,
+        stage.contrast_weight,
+    )
+    return instructor, batches
+
+
+def words_of(stage: Stage, model, processor: DeixisProcessor) -> tuple[DeixisProcessor, System]:
+    """The processor and system by which a stage's samples become text: those of the model, or of captions alone."""
+    system = system_of(model.config)
+    if isinstance(stage, DenseStage) or stage.alignment is None:
+        return processor, system
+    return caption_processor(processor), caption_system(system)
 
 
 def held_out_batches(stage: Stage, model, processor: DeixisProcessor, folder: Path) -> dict[str, Any]:
@@ -66,6 +87,9 @@ def held_out_batches(stage: Stage, model, processor: DeixisProcessor, folder: Pa
         return {}
     assert stage.held_out_mixture is not None
     mixture, masks = Mixture(stage.held_out_mixture, seed=0), mask_cells(model.config)
-    count, system = stage.batch.get(DATA, sum(stage.batch.values())), system_of(model.config)
-    batches = SampleBatches(mixture, processor, system, masks, count, stage.max_tokens, None, folder / HELD_OUT)
+    count, (processor, system) = stage.batch.get(DATA, sum(stage.batch.values())), words_of(stage, model, processor)
+    captions = stage.alignment is not None
+    batches = SampleBatches(
+        mixture, processor, system, masks, count, stage.max_tokens, None, folder / HELD_OUT, captions=captions
+    )
     return {"held_out": BatchStream(batches, 0, batches.steps or 0), "patience": own.patience}

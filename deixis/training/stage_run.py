@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, no_type_check
+from typing import Annotated, Any, no_type_check
 
 import torch
 from torch import nn
@@ -20,9 +20,9 @@ from transformers.integrations import TensorBoardCallback, get_reporting_integra
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import SchedulerType
 
-from deixis.errors import CheckpointError, DeixisError, UnsupportedError, is_out_of_memory, one_line
+from deixis.errors import CheckpointError, ConfigError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.full_disk import full_disk_named
-from deixis.options import Count, Natural, NonNegative, check_choice, check_fields
+from deixis.options import Bounds, Count, Natural, NonNegative, check_choice, check_fields
 from deixis.training.processes import by_first, on_cpu, share
 from deixis.training.run_folder import last_checkpoint, last_step
 from deixis.training.sharding import copied, is_sharded, take_back
@@ -36,6 +36,8 @@ from deixis.training.trainer import (
 )
 
 logger = logging.getLogger(__name__)
+WITH_MINIMUM = "cosine_with_min_lr"
+Share = Annotated[float, Bounds(least=0, below=1)]
 TRACKERS = ("comet_ml", "mlflow", "swanlab", "trackio", "wandb")
 
 
@@ -48,8 +50,13 @@ class TrainingOptions:
     """
 
     learning_rate: NonNegative = 1e-3
-    warmup_steps: Natural = 100
+    min_learning_rate: NonNegative = 0.0
+    """Where the schedule "cosine_with_min_lr" ends."""
+    warmup_steps: NonNegative = 100
+    """In which the learning rate rises from 0; below 1, a share of all steps."""
     weight_decay: NonNegative = 0.02
+    betas: tuple[Share, Share] = (0.9, 0.98)
+    """Of AdamW."""
     schedule: str = "cosine"
     """Of the learning rate, a name of transformers' `SchedulerType`."""
     max_grad_norm: NonNegative = 1.0
@@ -66,6 +73,10 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         check_fields(self)
         check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
+        if self.min_learning_rate and self.schedule != WITH_MINIMUM:
+            raise ConfigError(f"min_learning_rate: expected beside schedule {WITH_MINIMUM}; got {self.schedule}")
+        if self.warmup_steps >= 1 and self.warmup_steps != int(self.warmup_steps):
+            raise ConfigError(f"warmup_steps: expected a whole number, or a share below 1; got {self.warmup_steps}")
         for name in self.report_to:
             check_choice("report_to", name, TRACKERS)
 
@@ -78,7 +89,6 @@ def run_stage(
     folder: Path,
     seed: int,
     optimizer: torch.optim.Optimizer | None = None,
-    schedule_options: dict[str, Any] | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     rates: Mapping[int, float] | None = None,
     held_out: Iterable[dict[str, Any]] | None = None,
@@ -86,7 +96,7 @@ def run_stage(
 ) -> None:
     """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
-    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW; `schedule_options` of the schedule;
+    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW;
     rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
     checkpoint; the model ends with the weights of the best, and after `patience` checkpoints without a better one.
     """
@@ -98,7 +108,7 @@ def run_stage(
     start = last_step(folder)
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
-    arguments = _arguments(options, folder, steps, seed, own_batches, schedule_options, held_out is not None)
+    arguments = _arguments(options, folder, steps, seed, own_batches, held_out is not None)
     # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
     every = [LossLog(model), SpeedLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave()]
     trainer = PartTrainer(
@@ -159,7 +169,6 @@ def _arguments(
     steps: int,
     seed: int,
     own_batches: int,
-    schedule_options: dict[str, Any] | None,
     is_measured: bool,
 ) -> TrainingArguments:
     measured: dict[str, Any] = {
@@ -182,10 +191,11 @@ def _arguments(
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
         lr_scheduler_type=options.schedule,
-        lr_scheduler_kwargs=schedule_options or {},
+        lr_scheduler_kwargs={"min_lr": options.min_learning_rate} if options.schedule == WITH_MINIMUM else {},
         weight_decay=options.weight_decay,
         max_grad_norm=options.max_grad_norm,
-        adam_beta2=0.98,
+        adam_beta1=options.betas[0],
+        adam_beta2=options.betas[1],
         bf16=options.bf16,
         logging_steps=options.log_steps,
         save_steps=options.save_steps,
