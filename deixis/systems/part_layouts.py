@@ -49,8 +49,8 @@ def part_plan(part: str, source: Tensors, others: Collection[str], network: Deix
         return ("embeddings" if _is_table(target) else part_of(target)) in own
 
     def may_lack(target: str, plan: Plan) -> bool:
-        unit = _unit(target)
-        return tied.get(target) in plan.steps or (plan.steps and not any(_unit(made) == unit for made in plan.steps))
+        unit, made = _unit(target), map(_unit, plan.steps)
+        return tied.get(target) in plan.steps or bool(plan.steps and unit not in made)
 
     mine = {name: tensor for name, tensor in network.state_dict().items() if wanted(name)}
     rows = vocabulary_rows(source, config) if "embeddings" in own else None

@@ -28,7 +28,8 @@ from tests.systems.test_presets import TOY_UNION
 from tests.toy import SAM_SIZES, SIZES, toy_audio, toy_plan, toy_recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
-ELSEWHERE = ("pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data: tested with those
+PAPERS = ("onellm", "ferret", "lisa", "union")  # tested at toy sizes in test_paper_recipes
+ELSEWHERE = (*PAPERS, "pointmlp", "finetune", "grit")  # of classifiers, of samples on disk, of region data
 SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startswith(ELSEWHERE))
 
 
