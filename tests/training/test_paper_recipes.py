@@ -1,6 +1,5 @@
 """Every recipe of a paper, as it ships but for its model, weights and data, which are toys: one step of each stage."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +124,7 @@ def test_one_step_of_every_stage_of_a_papers_recipe(toys, tmp_path, name, sizes,
         sets += [f"stages.{number}.{few}" for few in FEW]
         for where, data in (("data", stage["data"]), ("replay.data", (stage.get("replay") or {}).get("data", ()))):
             sets += [f"stages.{number}.{where}.{n}.path={toys / set_of(p['path'])}.jsonl" for n, p in enumerate(data)]
-    values = changed(values, [f"model={json.dumps(sizes(toys))}", *sets, *changes])
+    values = {**changed(values, [*sets, *changes]), "model": sizes(toys)}
     model = load(train(parse_recipe(values), tmp_path / "run"), device="cpu")
     assert all(torch.isfinite(weight).all() for weight in model.network.parameters())
     for stage in values["stages"]:

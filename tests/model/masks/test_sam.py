@@ -161,18 +161,3 @@ def test_sams_input_must_be_there(toy_sam):
     del batch["sam_values"]
     with pytest.raises(ValueError, match="sam_values: expected SAM's input of every image, got none"):
         network(**batch)
-
-
-def test_weights_of_sam_are_taken_from_a_folder(toy_sam, sam, tmp_path):
-    network, _ = toy_sam
-    sam.save_pretrained(tmp_path / "sam")
-    network.sam_pointing.load_sam(tmp_path / "sam")
-    own = network.sam_pointing.sam.state_dict()
-    assert all(torch.equal(own[name], weight) for name, weight in sam.state_dict().items())
-
-
-def test_weights_of_another_sam_are_refused(toy_sam, tmp_path):
-    sizes = {**SAM_SIZES, "mask_decoder_config": {**SAM_SIZES["mask_decoder_config"], "mlp_dim": 40}}
-    SamModel(AutoConfig.for_model(**sizes)).save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r"do not fit mask_config \(first at mask_decoder\.transformer"):
-        toy_sam[0].sam_pointing.load_sam(tmp_path)
