@@ -50,7 +50,7 @@ def part_plan(part: str, source: Tensors, others: Collection[str], network: Deix
 
     def may_lack(target: str, plan: Plan) -> bool:
         unit, made = _unit(target), map(_unit, plan.steps)
-        return tied.get(target) in plan.steps or bool(plan.steps and unit not in made)
+        return tied.get(target) in plan.steps or (len(plan.steps) > 0 and unit not in made)
 
     mine = {name: tensor for name, tensor in network.state_dict().items() if wanted(name)}
     rows = vocabulary_rows(source, config) if "embeddings" in own else None

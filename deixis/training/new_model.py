@@ -139,13 +139,14 @@ def _config(sizes: dict[str, Any], tokenizer: PreTrainedTokenizerFast, rows: int
     try:
         notation = read_options(Notation, sizes.get("notation") or {}, "notation.")
         special = {"region_token_id": notation.region_token, "seg_token_id": notation.seg_token}
-        return DeixisConfig(
-            **sizes
-            | {"text_config": {**sizes["text_config"], "vocab_size": rows, **ends}}
-            | {"signal_token_ids": {name: token_id(f"<{name}>") for name in _modalities_of(sizes)}}
-            | {name: token_id(token) for name, token in special.items() if token}
-            | {"number_tokens": number_tokens(tokenizer)}
-        )
+        own: dict[str, Any] = {
+            **sizes,
+            "text_config": {**sizes["text_config"], "vocab_size": rows, **ends},
+            "signal_token_ids": {name: token_id(f"<{name}>") for name in _modalities_of(sizes)},
+            "number_tokens": number_tokens(tokenizer),
+            **{name: token_id(token) for name, token in special.items() if token},
+        }
+        return DeixisConfig(**own)
     except (ConfigError, StrictDataclassError) as error:
         raise ConfigError(f"model: {one_line(error)}") from None
 

@@ -49,6 +49,7 @@ def test_a_caption_follows_its_signal_and_nothing_else(batch):
         caption_sample(Sample("a", "toy", "caption", "train", (Turn("", "A mug."),)))
 
 
+@torch.no_grad()
 def test_the_contrast_is_that_of_a_plain_loop(batch):
     network, system, _, inputs = batch
     given = dict(inputs)
