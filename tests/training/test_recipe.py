@@ -72,7 +72,7 @@ def with_stage(**changes):
         pytest.param(toy_recipe(stages=[]), "stages: expected a list of at least one stage", id="empty_stages"),
         pytest.param(toy_recipe(stages=["dense"]), "stages: expected a list of at least one stage", id="words"),
         pytest.param(toy_recipe(seed="x"), "seed: expected a whole number from 0; got 'x'", id="seed"),
-        pytest.param(toy_recipe(model=[1]), "model: expected text or fields with values or none; got", id="model_is_a_list"),
+        pytest.param(toy_recipe(model=[1]), "model: expected text or fields with values", id="a_list_of_sizes"),
         pytest.param(
             toy_recipe(model={"projecton": {}}),
             "model.projecton: unknown field; .*did you mean 'projection'",

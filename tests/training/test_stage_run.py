@@ -296,7 +296,7 @@ def test_the_command_tells_how_it_goes_on_after_a_signal_too(command, tmp_path, 
     ("text", "words", "sentence"),
     [
         pytest.param(None, [], "toy.yaml: expected a recipe, got no such file", id="no_file"),
-        pytest.param("a: 1", [], "expected a recipe with `stages` and either `model` or `init`", id="no_recipe"),
+        pytest.param("a: 1", [], "expected a recipe with `stages` and `model` or `init`", id="no_recipe"),
         pytest.param("a: 1", ["--out", "TOY"], "--out: expected a folder, got the file", id="out_is_a_file"),
         pytest.param("a: 1", ["--steps", "3"], "--steps", id="unknown_option"),
     ],
