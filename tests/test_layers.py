@@ -40,8 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "synthesis": {"datasets", "checkpoints"},
     "training": {"systems", "datasets", "world"},
     "evaluation": {"inference", "datasets", "world"},
+    "ablations": {"training", "evaluation"},
     "serving": {"inference"},
-    "cli": {"inference", "synthesis", "training", "evaluation", "serving"},
+    "cli": {"inference", "synthesis", "ablations", "serving"},
 }
 WITHOUT_TORCH = (
     "errors",

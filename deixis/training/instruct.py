@@ -3,6 +3,7 @@
 The pretraining heads may be kept (`dense_weight`), so that the field is still trained on its dense targets.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -129,7 +130,8 @@ def _frozen(module: nn.Module) -> dict[str, Tensor]:
 class InstructBatches:
     """`make` for instruction tuning: `counts` rows of each modality (or "pair") per batch, `questions` in each row.
 
-    `fine_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks.
+    `fine_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks; `task_weights`
+    those that differ from the world's own (`world.generate.task_weights`).
     """
 
     def __init__(
@@ -143,11 +145,12 @@ class InstructBatches:
         max_tokens: int,
         seed: int,
         guide_sizes: GuideSizes | None = None,
+        task_weights: Mapping[str, float] | None = None,
     ):
         self.processor, self.system, self.counts = processor, system, counts
         self.fine_cells, self.mask_cells = fine_cells, mask_cells
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
-        self.guide_sizes = guide_sizes
+        self.guide_sizes, self.task_weights = guide_sizes, task_weights
 
     def __call__(self, step: int) -> dict[str, Any]:
         rows, truths = self.rows(step)
@@ -175,7 +178,7 @@ class InstructBatches:
             prepared.append(self.processor.prepare(signal_of(facts)))
             if name in self.fine_cells:  # networks without masks have no fine level to supervise
                 truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
-            drawn = sample_questions_about(facts, rng, self.questions // len(modalities))
+            drawn = sample_questions_about(facts, rng, self.questions // len(modalities), self.task_weights)
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         row = GuidedRow(Row(prepared))
         for sample in samples:

@@ -33,7 +33,7 @@ from deixis.training.instruct import PAIR
 from deixis.training.parts import LoraOptions
 from deixis.training.recipe_changes import changed
 from deixis.training.stage_run import TrainingOptions
-from deixis.world.generate import WORLD_MODALITIES
+from deixis.world.generate import WORLD_MODALITIES, task_weights
 
 DATA = "data"  # in a batch: samples of the stage's own data, beside rows of the world
 
@@ -85,6 +85,8 @@ class InstructStage(TrainingOptions):
     task: Literal["instruct"] = "instruct"
     questions: Count = 8
     """In a row of the world."""
+    tasks: dict[str, NonNegative] = field(default_factory=dict)
+    """Weights of the world's tasks that differ from its own (`world.generate.task_weights`); 0 leaves a task out."""
     max_tokens: Natural = 400
     """Of a row: its signals and all turns about them."""
     dense_weight: NonNegative = 0.0
@@ -128,6 +130,7 @@ class InstructStage(TrainingOptions):
         if self.alignment is not None and set(self.batch) != {DATA}:
             raise ConfigError(f"alignment: expected a batch of data alone, with captions; got {', '.join(self.batch)}")
         check_known("start_as.", self.start_as, tuple(MODALITIES))
+        _check_tasks(self.tasks, self.world_batch)
         check_known("parts.", self.parts or {}, tuple(PARTS))
         check_known("learning_rates.", self.learning_rates, tuple(PARTS))
         if self.parts is not None and not self.parts:
@@ -255,6 +258,16 @@ def _parse_stage(values: Mapping[str, Any], where: str) -> Stage:
 def _check_name(name: str) -> None:
     if not name or Path(name).name != name:
         raise ConfigError(f"name: expected a name fit for a folder; got {name!r}")
+
+
+def _check_tasks(tasks: Mapping[str, float], batch: Mapping[str, int]) -> None:
+    """Raises ConfigError for an unknown task, and for a modality of the batch that is left without any."""
+    asked = [name for name in WORLD_MODALITIES if name in batch or PAIR in batch]
+    if tasks and not asked:
+        raise ConfigError(f"tasks: expected rows of the world in the batch, whose tasks they are; got {list(batch)}")
+    check_known("tasks.", tasks, tuple(dict.fromkeys(task for name in WORLD_MODALITIES for task in task_weights(name))))
+    if without := next((name for name in asked if not any(task_weights(name, tasks).values())), None):
+        raise ConfigError(f"tasks: expected a task of {without} with a weight above 0; got none")
 
 
 def _check_batch(batch: Mapping[str, Any], known: tuple[str, ...]) -> None:

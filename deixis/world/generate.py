@@ -3,7 +3,7 @@
 Sample ids contain split, seed, modality, task and number, so that equal ids are equal samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -56,10 +56,21 @@ def task_name(modality: str, task: str) -> str:
     return f"{'sound' if modality == 'audio' else 'cloud'}_{task}"
 
 
-def sample_questions_about(facts: Facts, rng: np.random.Generator, number: int) -> list[Sample]:
-    """`number` questions about one signal, with tasks sampled by their weights."""
+def task_weights(modality: str, changed: Mapping[str, float] | None = None) -> dict[str, float]:
+    """How often each task of a modality is asked in training, relative to the others; `changed` ones replace its own.
+
+    Names that the modality has no task of are ignored: other modalities may have it.
+    """
+    own = {name: weight for name, (weight, _) in tasks_of(modality).items()}
+    return own | {name: weight for name, weight in (changed or {}).items() if name in own}
+
+
+def sample_questions_about(
+    facts: Facts, rng: np.random.Generator, number: int, changed_weights: Mapping[str, float] | None = None
+) -> list[Sample]:
+    """`number` questions about one signal, with tasks sampled by their weights (`task_weights`)."""
     tasks = tasks_of(facts.medium.modality)
-    weights = np.array([weight for weight, _ in tasks.values()])
+    weights = np.array(list(task_weights(facts.medium.modality, changed_weights).values()))
     samples: list[Sample] = []
     for task in rng.choice(list(tasks), number, p=weights / weights.sum()):
         draft = tasks[str(task)][1](facts, rng)

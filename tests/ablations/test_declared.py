@@ -1,0 +1,67 @@
+"""Every declared comparison: its recipes parse, differ, and stages fit; what it measures exists; docs list it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deixis.ablations import COMPARISONS
+from deixis.ablations.answers import Settings
+from deixis.ablations.base import DENSE
+from deixis.ablations.comparison import SLICES
+from deixis.ablations.cost import cost_of, trained_stages
+from deixis.evaluation.benchmarks.world.tasks import TASKS
+from deixis.options import plain_values
+from deixis.world.generate import WORLD_MODALITIES
+
+PAGE = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text(encoding="utf-8")
+ALL = [pytest.param(own, id=name) for name, own in COMPARISONS.items()]
+
+
+def signals_of(comparison):
+    """The modalities that its networks take; those of the bundled model where they go on from it."""
+    return set(comparison.recipe.get("model", {}).get("signals", WORLD_MODALITIES))
+
+
+@pytest.mark.parametrize("comparison", ALL)
+def test_variants_are_recipes_that_differ(comparison):
+    recipes = {name: comparison.variant_recipe(name, 1) for name in comparison.variants}
+    plain = [plain_values(recipe) for recipe in recipes.values()]
+    assert all(one != other for number, one in enumerate(plain) for other in plain[:number])
+    declared = {stage["name"] for stage in comparison.recipe["stages"]}
+    for name, recipe in recipes.items():
+        assert {stage.name for stage in recipe.stages} <= declared, name
+        batches = {modality for stage in recipe.stages for modality in stage.batch}
+        assert batches <= signals_of(comparison), name
+    assert comparison.variant_recipe(next(iter(recipes)), 2).seed != recipes[next(iter(recipes))].seed
+
+
+@pytest.mark.parametrize("comparison", ALL)
+def test_what_is_measured_exists(comparison):
+    for claim in comparison.claims:
+        assert {claim.better, claim.worse} <= comparison.variants.keys()
+    assert comparison.claims
+    for measure in comparison.measures:
+        assert measure.metric in {metric.name for metric in TASKS[measure.task].metrics}
+        assert measure.only is None or measure.only in SLICES
+        assert TASKS[measure.task].questions.modality in signals_of(comparison)
+
+
+@pytest.mark.parametrize("comparison", ALL)
+def test_steps_keep_their_proportions(comparison):
+    for name in comparison.variants:
+        whole, few = comparison.variant_recipe(name, 1), comparison.variant_recipe(name, 1, steps=10)
+        most = max(stage["steps"] for stage in comparison.recipe["stages"])
+        assert [stage.steps for stage in few.stages] == [max(1, round(s.steps * 10 / most)) for s in whole.stages]
+        assert all(stage.warmup_steps <= stage.steps for stage in few.stages)
+
+
+def test_a_shared_stage_counts_once():
+    comparison = COMPARISONS["negatives"]
+    stages = list(trained_stages(comparison, Settings()))
+    assert [stage.task for stage in stages].count(DENSE) == 1
+    assert cost_of(comparison, Settings(seeds=2)).trainings == 2 * len(comparison.variants)
+
+
+def test_the_page_has_a_row_per_comparison():
+    assert re.findall(r"^\| `deixis ablate (\w+)` \|", PAGE, re.MULTILINE) == list(COMPARISONS)

@@ -1,0 +1,104 @@
+"""A toy comparison from trainings to its report; resuming it, and what does not fit."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from deixis.ablations import run as runner
+from deixis.ablations.answers import Settings
+from deixis.ablations.comparison import Claim, Comparison, Measure, Variant
+from deixis.ablations.report import REPORT, RESULTS
+from deixis.ablations.run import run_comparison, variant_folder
+from deixis.errors import ConfigError, DataError
+from tests.toy import SIZES, toy_recipe
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+NAME = Measure("span_name", "name")
+DENSE, INSTRUCT = toy_recipe()["stages"]
+TOY = Comparison(
+    name="toy",
+    question="Does it train?",
+    finding="more is better",
+    source="nowhere",
+    recipe={
+        "vocab_size": 300,
+        "model": {**SIZES, "signals": {"audio": SIZES["signals"]["audio"]}},
+        "stages": [
+            {**DENSE, "batch": {"audio": 1}, "steps": 1},
+            {**INSTRUCT, "batch": {"audio": 1}, "steps": 2, "dense_weight": 0.0},
+        ],
+    },
+    variants={"more rows": Variant(), "fewer": Variant(("stages.instruct.questions=1",))},
+    claims=(Claim("more rows", "fewer", (NAME, Measure("event_mask", "gIoU"))),),
+)
+
+
+class Progress:
+    def __init__(self):
+        self.stages = []
+
+    def stage(self, title, total):
+        self.stages.append(title)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """(folder of the run, its results) of one training of each variant."""
+    out = tmp_path_factory.mktemp("toy") / "out"
+    return out, run_comparison(TOY, out, Settings(seeds=1, questions=4), "cpu", Progress())
+
+
+def test_the_report_has_every_variant_and_verdict(done):
+    out, results = done
+    report, values = (out / REPORT).read_text(), json.loads((out / RESULTS).read_text())
+    assert "| span_name, name | 4 |" in report
+    assert report.count("inconclusive") + report.count("held") >= 2
+    assert set(values["table"][str(NAME)]) == {*TOY.variants, "constant"}
+    assert [claim["measure"] for claim in values["claims"]] == ["span_name, name", "event_mask, gIoU"]
+    (row, *_) = results.answers["fewer"][0]
+    assert (row.task, row.scene.split("/")[1]) == ("span_name", "test")
+
+
+def test_a_shared_stage_is_trained_once(done):
+    out, _ = done
+    first, second = (variant_folder(out, name, 1) / "run" / "dense" for name in TOY.variants)
+    weights = [(folder / "model" / "model.safetensors").read_bytes() for folder in (first, second)]
+    assert weights[0] == weights[1]
+    assert (first / "logs").is_dir()
+    assert not (second / "logs").exists()
+    assert not list(out.rglob("checkpoint-*"))
+
+
+def test_what_is_done_is_not_done_again(done, monkeypatch):
+    out, results = done
+
+    def never(*arguments):
+        raise AssertionError("it was trained before")
+
+    monkeypatch.setattr(runner, "train", never)
+    progress = Progress()
+    again = run_comparison(TOY, out, Settings(seeds=1, questions=4), "cpu", progress)
+    assert again.to_json() == results.to_json()
+    assert progress.stages == []
+
+
+def test_other_settings_are_refused(done):
+    out, _ = done
+    with pytest.raises(ConfigError, match=r"holds another run \(its questions is 4, now it is 5\)"):
+        run_comparison(TOY, out, Settings(seeds=1, questions=5), "cpu", Progress())
+    with pytest.raises(ConfigError, match=r"its recipes.fewer.stages\[1\].steps is 2, now it is 8"):
+        run_comparison(TOY, out, Settings(seeds=1, questions=4, steps=8), "cpu", Progress())
+    other = replace(TOY, name="other")
+    with pytest.raises(ConfigError, match="its comparison is toy, now it is other"):
+        run_comparison(other, out, Settings(seeds=1, questions=4), "cpu", Progress())
+
+
+def test_damaged_answers_are_named(done, tmp_path, monkeypatch):
+    out, _ = done
+    path = variant_folder(out, "fewer", 1) / "answers.jsonl"
+    whole = path.read_text()
+    path.write_text(whole[:50])
+    with pytest.raises(DataError, match=r"answers\.jsonl': expected what an earlier run stored there"):
+        run_comparison(TOY, out, Settings(seeds=1, questions=4), "cpu", Progress())
+    path.write_text(whole)
