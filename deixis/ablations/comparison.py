@@ -10,7 +10,7 @@ from typing import Any
 
 from deixis.errors import ConfigError
 from deixis.evaluation.benchmark import Example
-from deixis.geometry import mask_to_box_xyxy
+from deixis.geometry import Region, mask_to_box_xyxy
 from deixis.training.recipe_changes import changed
 from deixis.training.recipe_file import Recipe, parse_recipe
 
@@ -21,8 +21,8 @@ SMALL_PX = 32
 
 
 def _sides_px(example: Example) -> float:
-    """The longer side of the region that a question is about; 0 for a point."""
-    region = (example.regions or example.ground_truth.regions)[0]
+    """The longer side of the region that a question is about; 0 for a point, and where there is none."""
+    region = next(iter(example.regions or example.ground_truth.regions), Region(point=(0.0, 0.0)))
     box = region.box if region.mask is None else mask_to_box_xyxy(region.mask_array)
     return 0.0 if box is None else float(max(box[2] - box[0], box[3] - box[1]))
 

@@ -10,8 +10,8 @@ A stage that two variants share is trained once: the second takes the model of t
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from deixis.ablations.answers import AnsweredQuestion, Settings, answers_of, read_answers, write_answers
 from deixis.ablations.comparison import Comparison
@@ -30,10 +30,12 @@ from deixis.training.run_folder import MODEL
 SETTINGS, ANSWERS, RUN, ASKED = "comparison.json", "answers.jsonl", "run", "asked"
 
 
-def run_comparison(comparison: Comparison, out: Path, settings: Settings, device: str | None, progress: Any) -> Results:
+def run_comparison(
+    comparison: Comparison, out: Path, settings: Settings, device: str | None, tell: Callable[[str], None]
+) -> Results:
     """The results of a comparison, all its variants trained and asked, or found in `out`; writes the report.
 
-    progress: `.stage(title, total)`. Raises ConfigError where `out` holds another comparison, or other settings but the
+    tell: is called with what begins. Raises ConfigError where `out` holds another comparison, or other settings but the
     number of seeds.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -44,7 +46,7 @@ def run_comparison(comparison: Comparison, out: Path, settings: Settings, device
             for name in comparison.variants:
                 folder = variant_folder(out, name, seed)
                 if not (folder / ANSWERS).is_file():
-                    progress.stage(f"{name}, seed {seed} of {settings.seeds}", None)
+                    tell(f"{name}, seed {seed} of {settings.seeds}")
                     _train_and_ask(comparison, name, seed, settings, out, device)
                 answers[name].append(read_answers(folder / ANSWERS))
             results = Results(comparison, settings, answers)

@@ -1,5 +1,6 @@
 """`deixis ablate`: a comparison of the papers, trained and measured at the scale of the generated world."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,11 +50,11 @@ def run(
     check_installed(*NEEDED, *WORLD_NEEDS)
     from deixis.ablations.report import report_lines
     from deixis.ablations.run import run_comparison
-    from deixis.cli.progress import resumable, training_log
+    from deixis.cli.progress import stop_told, training_log
 
     folder = out or Path("runs") / "ablate" / name
-    with training_log(), resumable(folder) as progress:
-        results = run_comparison(comparison, folder, settings, device, progress)
+    with training_log(), stop_told(f"the same command resumes {folder}"):
+        results = run_comparison(comparison, folder, settings, device, partial(say, err=True))
     for line in report_lines(results):
         say(line)
 

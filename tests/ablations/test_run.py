@@ -30,23 +30,28 @@ TOY = Comparison(
         ],
     },
     variants={"more rows": Variant(), "fewer": Variant(("stages.instruct.questions=1",))},
-    claims=(Claim("more rows", "fewer", (NAME, Measure("event_mask", "gIoU"))),),
+    claims=(
+        Claim(
+            "more rows", "fewer", (NAME, Measure("event_mask", "gIoU"), Measure("sound_exists", "yes or no", "small"))
+        ),
+    ),
 )
 
 
-class Progress:
-    def __init__(self):
-        self.stages = []
+FEW = Settings(seeds=1, questions=4)
 
-    def stage(self, title, total):
-        self.stages.append(title)
+
+def tell(what):
+    assert "seed 1 of 1" in what
 
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """(folder of the run, its results) of one training of each variant."""
     out = tmp_path_factory.mktemp("toy") / "out"
-    return out, run_comparison(TOY, out, Settings(seeds=1, questions=4), "cpu", Progress())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deixis.training.start.TEXT_SEEDS", 2)
+        return out, run_comparison(TOY, out, FEW, "cpu", tell)
 
 
 def test_the_report_has_every_variant_and_verdict(done):
@@ -77,28 +82,26 @@ def test_what_is_done_is_not_done_again(done, monkeypatch):
         raise AssertionError("it was trained before")
 
     monkeypatch.setattr(runner, "train", never)
-    progress = Progress()
-    again = run_comparison(TOY, out, Settings(seeds=1, questions=4), "cpu", progress)
+    again = run_comparison(TOY, out, FEW, "cpu", never)
     assert again.to_json() == results.to_json()
-    assert progress.stages == []
 
 
 def test_other_settings_are_refused(done):
     out, _ = done
     with pytest.raises(ConfigError, match=r"holds another run \(its questions is 4, now it is 5\)"):
-        run_comparison(TOY, out, Settings(seeds=1, questions=5), "cpu", Progress())
+        run_comparison(TOY, out, Settings(seeds=1, questions=5), "cpu", tell)
     with pytest.raises(ConfigError, match=r"its recipes.fewer.stages\[1\].steps is 2, now it is 8"):
-        run_comparison(TOY, out, Settings(seeds=1, questions=4, steps=8), "cpu", Progress())
+        run_comparison(TOY, out, Settings(seeds=1, questions=4, steps=8), "cpu", tell)
     other = replace(TOY, name="other")
     with pytest.raises(ConfigError, match="its comparison is toy, now it is other"):
-        run_comparison(other, out, Settings(seeds=1, questions=4), "cpu", Progress())
+        run_comparison(other, out, FEW, "cpu", tell)
 
 
-def test_damaged_answers_are_named(done, tmp_path, monkeypatch):
+def test_damaged_answers_are_named(done):
     out, _ = done
     path = variant_folder(out, "fewer", 1) / "answers.jsonl"
     whole = path.read_text()
     path.write_text(whole[:50])
     with pytest.raises(DataError, match=r"answers\.jsonl': expected what an earlier run stored there"):
-        run_comparison(TOY, out, Settings(seeds=1, questions=4), "cpu", Progress())
+        run_comparison(TOY, out, FEW, "cpu", tell)
     path.write_text(whole)
