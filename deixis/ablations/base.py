@@ -15,12 +15,14 @@ SIGNALS: Mapping[str, Any] = {
     "point_cloud": {"count": 512, "groups": 32, "neighbours": 16, "early_dim": 48},
 }
 DENSE, INSTRUCT = "dense", "instruct"
-JOINT = {"image": 4, "audio": 2, "point_cloud": 2}
+JOINT = {"image": 2, "audio": 1, "point_cloud": 1}
 """Rows per step of all modalities."""
-SECONDS = {DENSE: 0.05, INSTRUCT: 0.2}
-"""Of one signal or row of a step on one thread of a shared server's CPU (docs/ablations.md), for estimates."""
-START_S, QUESTION_S = 20.0, 0.15
+SECONDS = {DENSE: 0.03, INSTRUCT: 0.1}
+"""Of one signal or row of a step on one thread of a server's CPU, for estimates (docs/ablations.md)."""
+START_S, QUESTION_S = 20.0, 0.1
 """Of the start of a training, and of one question."""
+BUNDLED_FACTOR = 7
+"""How much longer a step of the bundled model takes."""
 
 
 def only(*modalities: str, **weights: float) -> dict[str, float]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deixis.ablations.answers import Settings
-from deixis.ablations.base import QUESTION_S, SECONDS, START_S
+from deixis.ablations.base import BUNDLED_FACTOR, QUESTION_S, SECONDS, START_S
 from deixis.ablations.comparison import Comparison
 from deixis.training.recipe_file import Recipe, Stage
 
@@ -21,7 +21,7 @@ class Cost:
 def cost_of(comparison: Comparison, settings: Settings) -> Cost:
     """The estimated cost of a whole run, on one thread of a CPU."""
     stages = list(trained_stages(comparison, settings))
-    seconds = sum(_seconds(stage) for stage in stages)
+    seconds = sum(_seconds(stage) for stage in stages) * (BUNDLED_FACTOR if "init" in comparison.recipe else 1)
     tasks = {measure.task for measure in comparison.measures}
     trainings = len(comparison.variants)
     seconds += trainings * (START_S + len(tasks) * settings.questions * QUESTION_S)

@@ -63,9 +63,9 @@ COMPARISONS = (
         recipe=recipe(instruct(batch=JOINT, tasks=NAMES), signals=ALL),
         variants={
             "joint": Variant(),
-            "images alone": Variant(("stages.instruct.batch={image: 4}",)),
-            "audio alone": Variant(("stages.instruct.batch={audio: 2}",)),
-            "clouds alone": Variant(("stages.instruct.batch={point_cloud: 2}",)),
+            "images alone": Variant(("stages.instruct.batch={image: 2}",)),
+            "audio alone": Variant(("stages.instruct.batch={audio: 1}",)),
+            "clouds alone": Variant(("stages.instruct.batch={point_cloud: 1}",)),
         },
         claims=(
             Claim("joint", "audio alone", (SPAN_NAME, SOUND_EXISTS, EVENT_MASK)),

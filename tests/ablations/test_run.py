@@ -93,7 +93,7 @@ def test_other_settings_are_refused(done):
     with pytest.raises(ConfigError, match=r"its recipes.fewer.stages\[1\].steps is 2, now it is 8"):
         run_comparison(TOY, out, Settings(seeds=1, questions=4, steps=8), "cpu", tell)
     other = replace(TOY, name="other")
-    with pytest.raises(ConfigError, match="its comparison is toy, now it is other"):
+    with pytest.raises(ConfigError, match='its comparison is "toy", now it is "other"'):
         run_comparison(other, out, FEW, "cpu", tell)
 
 
