@@ -67,7 +67,7 @@ def read_answers(path: Path) -> list[AnsweredQuestion]:
     """The answers in a file. Raises DataError where it is damaged."""
     with stored(path):
         rows = [parse_json(line) for line in read_text(path).splitlines()]
-        return [AnsweredQuestion(**{**row, "slices": tuple(row["slices"])}) for row in rows]
+        return [AnsweredQuestion(slices=tuple(row.pop("slices")), **row) for row in rows]
 
 
 def _expected(example: Example) -> str:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from deixis.ablations.answers import AnsweredQuestion, Settings
 from deixis.ablations.comparison import Claim, Comparison, Measure
-from deixis.ablations.statistics import Estimate, estimate
+from deixis.ablations.statistics import Estimate, Verdict, estimate
 from deixis.evaluation.benchmarks.world.benchmark import World
 from deixis.evaluation.metrics.aggregation import majority_share
 from deixis.evaluation.runner import write_json_lines
@@ -38,10 +38,18 @@ class Results:
         return {own: {name: self._estimate(own, name) for name in names} for own in self.comparison.measures}
 
     @cached_property
-    def findings(self) -> list[tuple[Claim, Measure, Estimate]]:
-        """The difference, better less worse, of each claim in each of its measures."""
+    def findings(self) -> list[tuple[Claim, Measure, Estimate, Verdict]]:
+        """Of each claim in each of its measures the difference, better less worse, and whether the claim held."""
         pairs = [(claim, own) for claim in self.comparison.claims for own in claim.measures]
-        return [(claim, own, self._estimate(own, claim.better, claim.worse)) for claim, own in pairs]
+        found = [(claim, own, self._estimate(own, claim.better, claim.worse)) for claim, own in pairs]
+        return [(claim, own, value, self._verdict(claim, own, value)) for claim, own, value in found]
+
+    def _verdict(self, claim: Claim, measure: Measure, difference: Estimate) -> Verdict:
+        """That of the difference; inconclusive where neither variant is above the constant answer."""
+        constant, row = self.constant(measure), self.table[measure]
+        if constant is not None and max(row[claim.better].low, row[claim.worse].low) <= constant:
+            return "inconclusive"
+        return difference.verdict
 
     def constant(self, measure: Measure) -> float | None:
         """The score of the most frequent right answer; None for a measure whose answers are no single words."""
@@ -69,8 +77,8 @@ class Results:
         """Plain values."""
         claims = [
             {"better": claim.better, "worse": claim.worse, "measure": str(own), "difference": asdict(difference)}
-            | {"here": difference.verdict}
-            for claim, own, difference in self.findings
+            | {"here": verdict}
+            for claim, own, difference, verdict in self.findings
         ]
         table = {
             str(own): {name: asdict(value) for name, value in row.items()} | {"constant": self.constant(own)}
@@ -96,9 +104,8 @@ def report_lines(results: Results) -> Iterator[str]:
         "| better in the paper | than | measure | difference here | here |",
         "| --- | --- | --- | --- | --- |",
     )
-    for claim, measure, difference in results.findings:
-        number = _text(difference, "+")
-        yield f"| {claim.better} | {claim.worse} | {measure} | {number} | {difference.verdict} |"
+    for claim, measure, difference, verdict in results.findings:
+        yield f"| {claim.better} | {claim.worse} | {measure} | {_text(difference, '+')} | {verdict} |"
     steps = "as declared" if settings.steps is None else f"of the longest stage {settings.steps}"
     yield from ("", f"Steps {steps}; {settings.questions} questions per task about scenes that none was trained on.")
 

@@ -23,6 +23,7 @@ from deixis.training import recipe as recipes
 from deixis.training.recipe import train
 from deixis.training.recipe_file import DenseStage, InstructStage, Recipe, parse_recipe, read_recipe
 from deixis.training.start import dense_heads, start_model
+from deixis.world.generate import task_weights
 from tests.model.test_union import EXAMPLES
 from tests.systems.test_presets import TOY_UNION
 from tests.toy import SAM_SIZES, SIZES, toy_audio, toy_plan, toy_recipe
@@ -84,6 +85,14 @@ def with_stage(**changes):
         ),
         pytest.param(
             with_instruct(parts={}), "parts: expected at least one of encoder, .* to train; got none", id="no_parts"
+        ),
+        pytest.param(
+            with_instruct(tasks={"absense": 2.0}), "tasks.absense: unknown field; .*mean 'absence'", id="task"
+        ),
+        pytest.param(
+            with_instruct(tasks=dict.fromkeys(task_weights("audio"), 0.0), batch={"audio": 1}),
+            "tasks: expected a task of audio with a weight above 0; got none",
+            id="no_tasks",
         ),
         pytest.param(
             with_instruct(learning_rates={"mask": 1e-4}),

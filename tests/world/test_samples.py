@@ -7,8 +7,15 @@ from deixis.samples.check import Check
 from deixis.samples.sample import Sample
 from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.validate import validate_record
-from deixis.world.generate import WORLD_MODALITIES, tasks_of, world_samples
-from deixis.world.scene import SPLITS
+from deixis.world.generate import (
+    WORLD_MODALITIES,
+    sample_questions_about,
+    task_weights,
+    tasks_of,
+    world_facts,
+    world_samples,
+)
+from deixis.world.scene import SPLITS, scene_rng
 
 SAMPLES = {split: [s for seed in range(12) for s in world_samples(split, seed)] for split in SPLITS}
 
@@ -49,6 +56,13 @@ def test_a_kind_alone_is_as_among_others(kind):
 def test_every_task_of_a_kind_comes(kind):
     names = {s.task for seed in range(60, 130) for s in world_samples("train", seed, (kind,), number=12)}
     assert len(names) == len(tasks_of(kind))
+
+
+def test_a_task_without_weight_is_not_asked():
+    facts, rng = world_facts("train", 4, "audio"), scene_rng("train", 4, 5)
+    changed = dict.fromkeys(task_weights("audio"), 0.0) | {"exists": 1.0, "colour": 9.0}  # colour: of images alone
+    assert {sample.task for sample in sample_questions_about(facts, rng, 9, changed)} == {"sound_exists"}
+    assert task_weights("audio", {"exists": 3.0})["count"] == task_weights("audio")["count"] > 0
 
 
 def test_a_region_that_is_there_is_mentioned():
