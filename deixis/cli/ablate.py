@@ -81,7 +81,7 @@ def _show_plan(comparison: "Comparison", settings: "Settings") -> None:
     say(f"{comparison.name}: {comparison.question}")
     say(f"{comparison.source}: {comparison.finding}")
     for name, variant in comparison.variants.items():
-        say(f"{name}: {', '.join(variant.changes) or 'the base recipe'}")
+        say(f"variant {name}: {', '.join(variant.changes) or 'the base recipe'}")
         for stage in comparison.variant_recipe(name, 1, settings.steps).stages:
             rows = ", ".join(f"{count} {modality}" for modality, count in stage.batch.items())
             say(f"    stage {stage.name}: {stage.steps:,} steps of {rows}")

@@ -15,8 +15,8 @@ def test_the_list_has_every_comparison_with_its_cost(command):
 def test_the_plan_names_variants_stages_and_what_is_expected(command, tmp_path):
     code, out, _ = command("ablate", "replay", "--dry-run", "--steps", 30, "--out", tmp_path / "out")
     assert code == 0
-    assert "none: the base recipe" in out
-    assert "expected: replay above none in span_name, name" in out
+    assert "variant none: the base recipe" in out
+    assert "expected: replay above none in region_name, name" in out
     assert not (tmp_path / "out").exists()
 
 
