@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -85,7 +86,7 @@ def new_model(recipe: Recipe) -> NewModel:
     if "language_model" not in sources:
         if system != "deixis":
             raise ConfigError(f"init.language_model: expected the weights that a {system} begins from; got none")
-        tokenizer = build_tokenizer(_world_texts(recipe.seed), recipe.vocab_size)
+        tokenizer = build_tokenizer(_world_texts(recipe.seed, TEXT_SEEDS), recipe.vocab_size)
         config = _config(sizes, tokenizer, len(tokenizer))
         model = NewModel(config, build_processor(config, tokenizer))
     else:
@@ -172,11 +173,12 @@ def _modalities_of(sizes: Mapping[str, Any]) -> list[str]:
     return [name for name in MODALITIES if signals.get(name) is not None] if isinstance(signals, dict) else []
 
 
-def _world_texts(seed: int) -> list[str]:
+@lru_cache(maxsize=1)  # networks of one seed share them
+def _world_texts(seed: int, count: int) -> tuple[str, ...]:
     """Questions and answers about the generated world, without markup."""
-    samples = (sample for s in range(TEXT_SEEDS) for sample in world_samples("train", seed + s))
+    samples = (sample for s in range(count) for sample in world_samples("train", seed + s))
     turns = (text for sample in samples for turn in sample.turns for text in (turn.user, turn.assistant))
-    return [re.sub(r"\{[^}]*\}|[\[\]]", "", text) for text in turns]
+    return tuple(re.sub(r"\{[^}]*\}|[\[\]]", "", text) for text in turns)
 
 
 def _account(network: DeixisForConditionalGeneration, plans: Sequence[Plan]) -> str:
