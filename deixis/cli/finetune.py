@@ -35,7 +35,7 @@ def run(
         str | None, typer.Option("--format", help="Format of DATA; deixis data read --list shows all.")
     ] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, an option of the format; repeatable.")] = None,
-    steps: Annotated[int | None, typer.Option(help="[default: five epochs, from 100 to 2,000]", min=1)] = None,
+    steps: Annotated[int | None, typer.Option(help="[default: by model and data, from 100 to 2,000]", min=1)] = None,
     held_out: Annotated[
         float, typer.Option(help="Share of the media to measure on, where DATA names no split.", min=0.01, max=0.9)
     ] = 0.1,
