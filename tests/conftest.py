@@ -1,12 +1,32 @@
 """Fixtures that every room shares. Files beside the repository are used where they are and skipped where not."""
 
 import signal
+from functools import partial
 from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import settings
+from jaxtyping import _import_hook
 
-import deixis.signals  # noqa: F401  # names the modalities in the messages of deixis.geometry
+
+def _run_checked_module(loader: Any, module: ModuleType) -> None:
+    """Read a checked module's byte code under the names of jaxtyping's hook, and run it under the usual ones.
+
+    The hook keeps its own names until the module has run, so whatever the module is the first to import, PyTorch and
+    Transformers among it, is looked for under them, not found, and compiled from its source: seconds per process.
+    """
+    names = partial(_import_hook._optimized_cache_from_source, loader._typechecker.get_hash())
+    with patch("importlib._bootstrap_external.cache_from_source", names):
+        code = loader.get_code(module.__name__)
+    exec(code, module.__dict__)
+
+
+patch.object(_import_hook._JaxtypingLoader, "exec_module", _run_checked_module).start()
+
+import deixis.signals  # noqa: E402, F401  # names the modalities in the messages of deixis.geometry
 
 settings.register_profile("deixis", deadline=None)  # a busy machine is no failure
 settings.load_profile("deixis")
