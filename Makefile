@@ -57,7 +57,8 @@ format: $(FULL)
 
 # One process per core, each with one thread: OpenMP threads of several processes would starve one another.
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml), beside the others: compiling
-# keeps one core busy.
+# keeps one core busy. Byte code is kept even where the environment turns that off: tests start many processes.
+unit: export PYTHONDONTWRITEBYTECODE :=
 unit: $(FULL)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet \
 		tests/model/test_compile.py > $(VENV)/compile.log 2>&1 & compiling=$$!; \
