@@ -55,26 +55,40 @@ def raiser(error):
     return body
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(["--help"], id="all"),
-        *(pytest.param([verb, "--help"], id=verb) for verb in cli_app.VERBS),
-        *(
-            pytest.param([group, verb, "--help"], id=f"{group}_{verb}")
-            for group, verbs in cli_app.GROUPS.items()
-            for verb in verbs
-        ),
-    ],
-)
-def test_help_imports_nothing_heavy(words):
-    code = (
-        "import sys\nfrom deixis.cli import main\ntry:\n    main(sys.argv[1:])\nfinally:\n"
-        f"    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.strip()) == (0, "[]")
-    assert "Usage: deixis" in done.stdout
+COMMANDS = [
+    ("all", []),
+    *((verb, [verb]) for verb in cli_app.VERBS),
+    *((f"{group}_{verb}", [group, verb]) for group, verbs in cli_app.GROUPS.items() for verb in verbs),
+]
+EVERY_HELP = f"""
+import contextlib, io, json, sys
+from deixis.cli import main
+told = {{}}
+for name, words in {COMMANDS!r}:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        try:
+            main([*words, "--help"])
+            code = "it did not exit"
+        except SystemExit as ended:
+            code = ended.code
+    told[name] = [code, [name for name in {HEAVY!r} if name in sys.modules], out.getvalue()]
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def every_help():
+    """Exit code, heavy modules imported so far, and stdout of every help, one after another in one process."""
+    done = subprocess.run([sys.executable, "-c", EVERY_HELP], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, id=name) for name, _ in COMMANDS])
+def test_help_imports_nothing_heavy(every_help, name):
+    code, heavy, out = every_help[name]
+    assert (code, heavy) == (0, [])
+    assert "Usage: deixis" in out
 
 
 def test_help_names_every_verb():
