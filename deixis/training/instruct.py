@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from deixis.conversation import Row, System, mask_targets, render
+from deixis.errors import ConfigError
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
@@ -18,11 +19,13 @@ from deixis.training.alignment import Alignment, contrast_loss
 from deixis.training.dense import signal_of, stacked, targets_of, training_facts
 from deixis.training.guidance import SAMPLE_IDS, AttentionGuide, GuidedRow, GuideSizes, collate_guided
 from deixis.world.dense_targets import DenseTargets
-from deixis.world.generate import WORLD_MODALITIES, sample_questions_about
+from deixis.world.generate import WORLD_MODALITIES, Facts, sample_questions_about
 from deixis.world.scene import scene_rng
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
 PAIRS = (("image", "audio"), ("audio", "image"), ("point_cloud", "audio"), ("audio", "point_cloud"))
+OTHER_SCENES = 5_000_000  # from a scene that a stage's tasks cannot ask about to those that replace it
+ATTEMPTS = 50
 LOWERCASE = 0.15  # of the questions, for people do not always begin with a capital
 
 
@@ -173,12 +176,10 @@ class InstructBatches:
         """Questions about the signals of one seed, in the order given; adds their dense targets to `truths`."""
         prepared, samples = [], []
         for number, name in enumerate(modalities):
-            facts = training_facts(name, seed)
-            rng = scene_rng("train", seed, 10 + WORLD_MODALITIES.index(name))
+            facts, drawn, rng = self._asked(name, seed, self.questions // len(modalities))
             prepared.append(self.processor.prepare(signal_of(facts)))
             if name in self.fine_cells:  # networks without masks have no fine level to supervise
                 truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
-            drawn = sample_questions_about(facts, rng, self.questions // len(modalities), self.task_weights)
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         row = GuidedRow(Row(prepared))
         for sample in samples:
@@ -188,6 +189,18 @@ class InstructBatches:
                 targets = mask_targets(rendered, sample.regions, prepared, self.mask_cells, self.system)
                 row.add(sample, rendered, targets, self.processor, self.guide_sizes)
         return row
+
+    def _asked(self, name: str, seed: int, questions: int) -> tuple[Facts, list[Sample], np.random.Generator]:
+        """The signal of a seed with questions about it; of another seed where the stage's tasks have none about it.
+
+        Raises ConfigError where no signal has one.
+        """
+        for other in (seed, *range(seed + OTHER_SCENES, seed + OTHER_SCENES + ATTEMPTS)):
+            facts, rng = training_facts(name, other), scene_rng("train", other, 10 + WORLD_MODALITIES.index(name))
+            drawn = sample_questions_about(facts, rng, questions, self.task_weights)
+            if drawn or not questions:
+                return facts, drawn, rng
+        raise ConfigError(f"tasks: expected questions about {name}, got none in {ATTEMPTS} scenes")
 
 
 def _on_signal(sample: Sample, number: int) -> Sample:

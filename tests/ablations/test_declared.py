@@ -7,11 +7,12 @@ import pytest
 
 from deixis.ablations import COMPARISONS
 from deixis.ablations.answers import Settings
-from deixis.ablations.base import DENSE
+from deixis.ablations.base import DENSE, only
 from deixis.ablations.comparison import SLICES
 from deixis.ablations.cost import cost_of, trained_stages
 from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.options import plain_values
+from deixis.training.instruct import OTHER_SCENES, InstructBatches
 from deixis.world.generate import WORLD_MODALITIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text(encoding="utf-8")
@@ -65,3 +66,10 @@ def test_a_shared_stage_counts_once():
 
 def test_the_page_has_a_row_per_comparison():
     assert re.findall(r"^\| `deixis ablate (\w+)` \|", PAGE, re.MULTILINE) == list(COMPARISONS)
+
+
+def test_a_scene_without_a_question_of_the_tasks_is_replaced():
+    batches = InstructBatches(None, None, {}, {}, {}, 1, 300, 0, task_weights=only("image", reasoning=1.0))
+    facts, asked, _ = batches._asked("image", 11, 1)  # in scene 11 no object is the only one of its use
+    assert facts.medium.id == f"world/train/{OTHER_SCENES + 11}/image"
+    assert len(asked) == 1
