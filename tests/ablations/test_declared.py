@@ -12,8 +12,10 @@ from deixis.ablations.comparison import SLICES
 from deixis.ablations.cost import cost_of, trained_stages
 from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.options import plain_values
+from deixis.systems import system_of
 from deixis.training.instruct import OTHER_SCENES, InstructBatches
 from deixis.world.generate import WORLD_MODALITIES
+from tests.toy import toy_network, toy_tokenizer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "ablations.md").read_text(encoding="utf-8")
 ALL = [pytest.param(own, id=name) for name, own in COMPARISONS.items()]
@@ -69,7 +71,9 @@ def test_the_page_has_a_row_per_comparison():
 
 
 def test_a_scene_without_a_question_of_the_tasks_is_replaced():
-    batches = InstructBatches(None, None, {}, {}, {}, 1, 300, 0, task_weights=only("image", reasoning=1.0))
+    network, processor = toy_network(toy_tokenizer())
+    own = (processor, system_of(network.config), {}, {}, {"image": 1})
+    batches = InstructBatches(*own, 1, 300, 0, task_weights=only("image", reasoning=1.0))
     facts, asked, _ = batches._asked("image", 11, 1)  # in scene 11 no object is the only one of its use
     assert facts.medium.id == f"world/train/{OTHER_SCENES + 11}/image"
     assert len(asked) == 1
