@@ -17,25 +17,29 @@ from deixis.world.generate import (
 )
 from deixis.world.scene import SPLITS, scene_rng
 
-SAMPLES = {split: [s for seed in range(12) for s in world_samples(split, seed)] for split in SPLITS}
+
+@pytest.fixture(scope="module")
+def samples():
+    """Those of twelve worlds of every split."""
+    return {split: [s for seed in range(12) for s in world_samples(split, seed)] for split in SPLITS}
 
 
 @pytest.mark.parametrize("split", [pytest.param(split, id=split) for split in SPLITS])
-def test_every_sample_is_sound(split):
-    for sample in SAMPLES[split]:
+def test_every_sample_is_sound(samples, split):
+    for sample in samples[split]:
         record = sample.to_json()
         validate_record(record)
         assert Sample.from_json(record).to_json() == record
         assert sample.split == split
 
 
-def test_ids_do_not_repeat():
-    ids = [sample.id for samples in SAMPLES.values() for sample in samples]
+def test_ids_do_not_repeat(samples):
+    ids = [sample.id for group in samples.values() for sample in group]
     assert len(set(ids)) == len(ids)
 
 
-def test_a_medium_has_one_id():
-    media = [(m.id, m.values.tobytes()) for samples in SAMPLES.values() for s in samples for m in s.signals]
+def test_a_medium_has_one_id(samples):
+    media = [(m.id, m.values.tobytes()) for group in samples.values() for s in group for m in s.signals]
     assert len(set(media)) == len({name for name, _ in media}) == len({values for _, values in media})
 
 
@@ -65,16 +69,16 @@ def test_a_task_without_weight_is_not_asked():
     assert task_weights("audio", {"exists": 3.0})["count"] == task_weights("audio")["count"] > 0
 
 
-def test_a_region_that_is_there_is_mentioned():
-    for sample in SAMPLES["train"]:
+def test_a_region_that_is_there_is_mentioned(samples):
+    for sample in samples["train"]:
         texts = [text for turn in sample.turns for text in (turn.user, turn.assistant)]
         mentioned = {i for text in texts for p in parse_markup(text) if isinstance(p, Reference) for i in p.indices}
         # or no text names it: then it is what the answer is about
         assert mentioned in (set(range(len(sample.regions))), set())
 
 
-def test_wordings_vary():
-    questions = {turn.user for sample in SAMPLES["train"] if sample.task.endswith("_name") for turn in sample.turns}
+def test_wordings_vary(samples):
+    questions = {turn.user for sample in samples["train"] if sample.task.endswith("_name") for turn in sample.turns}
     assert len(questions) >= 3
 
 
