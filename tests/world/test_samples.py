@@ -10,6 +10,7 @@ from deixis.samples.validate import validate_record
 from deixis.world.generate import (
     WORLD_MODALITIES,
     sample_questions_about,
+    task_name,
     task_weights,
     tasks_of,
     world_facts,
@@ -58,8 +59,12 @@ def test_a_kind_alone_is_as_among_others(kind):
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD_MODALITIES])
 def test_every_task_of_a_kind_comes(kind):
-    names = {s.task for seed in range(60, 130) for s in world_samples("train", seed, (kind,), number=12)}
-    assert len(names) == len(tasks_of(kind))
+    wanted, names = {task_name(kind, task) for task in tasks_of(kind)}, set()
+    for seed in range(60, 130):
+        names |= {sample.task for sample in world_samples("train", seed, (kind,), number=12)}
+        if names >= wanted:  # the worlds that follow could add nothing
+            break
+    assert names == wanted
 
 
 def test_a_task_without_weight_is_not_asked():
