@@ -1,5 +1,6 @@
 """What a training will need, printed before it begins: parameters, memory, samples, steps and time."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deixis.cli.terminal import console, say
@@ -13,28 +14,41 @@ if TYPE_CHECKING:
 TABLE_WIDTH = 100
 
 
-def check_and_show(recipe: "Recipe | ClassifyRecipe", is_dry: bool) -> None:
-    """Checks the memory of every stage; with `is_dry` prints the plan, and the time of the first steps of each stage.
+def check_and_show(recipe: "Recipe | ClassifyRecipe", folder: Path, is_dry: bool) -> None:
+    """Checks the memory of stages that are not done in `folder`; with `is_dry` prints the plan and times first steps.
 
     A classifier is small. Raises UnsupportedError for what does not fit, and for the plan of a classifier.
     """
-    from deixis.inference.memory import free_bytes
-    from deixis.model.devices import choose_device
     from deixis.training.plan import check_memory, measure_steps, plan_recipe
+    from deixis.training.recipe import finished_stages
     from deixis.training.recipe_file import Recipe
 
     if not isinstance(recipe, Recipe):
         if is_dry:
             raise UnsupportedError("--dry-run: expected a recipe of stages; got one of a classifier")
         return
-    plans, free = plan_recipe(recipe), free_bytes(choose_device(None))
+    plans = plan_recipe(recipe, finished_stages(recipe, folder))
     if is_dry:
         for plan, before in zip(plans, (None, *plans), strict=False):
             _show(plan, before)
-    check_memory(plans, free)
+    check_memory(plans, _free_bytes())
     if is_dry:
         for plan in plans:
             _show_time(plan, measure_steps(recipe, plan))
+
+
+def _free_bytes() -> int | None:
+    """Memory for a network: with sharded weights that of all devices, with processes on CPUs the share of one."""
+    from deixis.inference.memory import free_bytes
+    from deixis.model.devices import choose_device
+    from deixis.training.processes import on_cpu, process_count
+    from deixis.training.sharding import is_sharded
+
+    if (free := free_bytes(choose_device(None))) is None:
+        return None
+    if on_cpu():
+        return free if is_sharded() else free // process_count()
+    return free * process_count() if is_sharded() else free
 
 
 def _show(plan: "StagePlan", before: "StagePlan | None") -> None:

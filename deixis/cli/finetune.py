@@ -78,7 +78,7 @@ def run(
     recipe = parse_recipe(values)
     asked = _benchmarks(parted, limit, world_limit if opened.config.system == "deixis" else 0)
     _tell(parted)
-    check_and_show(recipe, dry_run)
+    check_and_show(recipe, folder / RUN, dry_run)
     if not dry_run:
         _tune(recipe, opened, asked, folder, device)
 
@@ -110,6 +110,8 @@ def _parted(data: Path, format_name: str | None, options: list[str], folder: Pat
 
 def _tell(parted: "Parted") -> None:
     say(", ".join(f"{count:,} samples for {part}" for part, count in parted.counts.items()), err=True)
+    if parted.left_out:
+        say(f"{parted.left_out:,} samples left out: they are about media that are in the test split too", err=True)
     if parted.skipped:
         say(f"{len(parted.skipped):,} skipped; the first: {parted.skipped[0].where}: {parted.skipped[0].why}", err=True)
 

@@ -54,7 +54,7 @@ def run(
     if not is_first():
         quiet_stdout()
     check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
-    check_and_show(plan, dry_run)
+    check_and_show(plan, folder, dry_run)
     if dry_run:
         return
     before = {path: path.stat().st_ino for path in folder.glob("*/model")}

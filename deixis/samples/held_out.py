@@ -11,30 +11,36 @@ from deixis.samples.sample import Sample, Skipped, is_train
 from deixis.samples.shards import open_samples, shards_of, write_shard
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+LEFT_OUT = "left out"
 MIN_GROUPS = 10
 """Of media to train on, so that some of them can be set aside for validation."""
 
 
 @dataclass(frozen=True)
 class Parted:
-    """The shard and the number of samples of each part, by name, and what was skipped; `validation` may be missing."""
+    """The shard and the number of samples of each part, by name, and what was skipped; `validation` may be missing.
+
+    left_out: how many samples for training are about media that are in the test too.
+    """
 
     shards: dict[str, Path]
     counts: dict[str, int]
+    left_out: int
     skipped: tuple[Skipped, ...]
 
 
 def part_samples(path: Path, folder: Path, share: float) -> Parted:
     """Writes the samples of a shard or a folder of shards as shards of their parts into `folder`, their media linked.
 
-    Where some samples are of another split than train ("val", "test"), these are the test; else `share` of the media
-    (at least one), chosen by the digest of their ids, with all samples about them. Of what is left, where it is about
-    ten media or more, `share` (at most a fifth) are for validation. Raises DataError where training or test would be
-    empty.
+    Where some samples are of another split than train ("val", "test"), these are the test, and samples for training
+    about the same media are left out; else `share` of the media (at least one), chosen by the digest of their ids, with
+    all samples about them. Of what is left, where it is about ten media or more, `share` (at most a fifth) are for
+    validation. Raises DataError where training or test would be empty.
     """
     splits: Counter[bool] = Counter()
     every, of_train = _Groups(), _Groups()
     skipped: list[Skipped] = []
+    tested: set[str] = set()  # media
     for _, sample in open_samples(path):
         if isinstance(sample, Skipped):
             skipped.append(sample)
@@ -43,6 +49,8 @@ def part_samples(path: Path, folder: Path, share: float) -> Parted:
             every.add(sample)
             if is_train(sample.split):
                 of_train.add(sample)
+            else:
+                tested.update(_media(sample))
     has_splits = bool(splits[True] and splits[False])
     groups = of_train if has_splits else every
     chosen = _chosen(groups.names(), share, has_splits, path)
@@ -50,6 +58,8 @@ def part_samples(path: Path, folder: Path, share: float) -> Parted:
     def part_of(sample: Sample) -> str:
         if has_splits and not is_train(sample.split):
             return TEST
+        if has_splits and not tested.isdisjoint(_media(sample)):
+            return LEFT_OUT
         return chosen.get(groups.name(sample), TRAIN)
 
     names = [name for name in (TRAIN, VALIDATION, TEST) if name != VALIDATION or VALIDATION in chosen.values()]
@@ -64,7 +74,8 @@ def part_samples(path: Path, folder: Path, share: float) -> Parted:
         raise DataError(
             f"{path}: expected samples to train on and to hold out, got {counts[TRAIN]} and {counts[TEST]}{why}"
         )
-    return Parted(shards, counts, tuple(skipped))
+    left_out = sum(1 for _ in _of(path, part_of, LEFT_OUT)) if has_splits else 0
+    return Parted(shards, counts, left_out, tuple(skipped))
 
 
 def _chosen(names: set[str], share: float, has_splits: bool, path: Path) -> dict[str, str]:

@@ -64,7 +64,7 @@ class NewModel:
     def build(self, dtype: torch.dtype = torch.float32) -> DeixisForConditionalGeneration:
         """The network, with the values of its sources."""
         if not self.plans:
-            return DeixisForConditionalGeneration(self.config)
+            return DeixisForConditionalGeneration(self.config).to(dtype)
         network = assembled(self.config, self.plans, dtype)
         ids = {name: getattr(self.processor.tokenizer, name) for name in ENDS}
         network.generation_config = GenerationConfig(**ids, **({"stop_strings": [self.stop]} if self.stop else {}))

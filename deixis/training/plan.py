@@ -5,7 +5,7 @@ read. What activations add depends on the samples, and is measured on the first 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 import torch
 from transformers import TrainerCallback
 
-from deixis.checkpoints import open_config_and_processor
 from deixis.errors import CheckpointError, UnsupportedError
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.parts import named_parts
@@ -27,7 +26,7 @@ from deixis.training.recipe import checked_mixtures
 from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
 from deixis.training.stage_network import first_seed, stage_network, trained_parts
 from deixis.training.stage_run import run_stage
-from deixis.training.start import dense_heads, start_model
+from deixis.training.start import dense_heads, open_start, start_model
 
 MEASURED_STEPS = 3
 TRAINED_BYTES = 4  # a weight that is trained is float32
@@ -72,15 +71,15 @@ class MeasuredSteps:
     peak_bytes: int | None
 
 
-def plan_recipe(recipe: Recipe) -> list[StagePlan]:
-    """The plan of every stage, from configurations and lists of samples alone.
+def plan_recipe(recipe: Recipe, done: Collection[str] = ()) -> list[StagePlan]:
+    """The plan of every stage that is not done, from configurations and lists of samples alone.
 
     Raises ConfigError, DataError and CheckpointError as `training.recipe.train` does before it begins.
     """
     network = _without_values(recipe)
-    mixtures = checked_mixtures(recipe, network)
+    mixtures = checked_mixtures(recipe, network, done)
     plans = []
-    for stage in recipe.stages:
+    for stage in (stage for stage in recipe.stages if stage.name not in done):
         mixture = mixtures.get(stage.name)
         steps = stage.steps
         if steps is None:
@@ -111,7 +110,8 @@ def check_memory(plans: list[StagePlan], free_bytes: int | None) -> None:
 def measure_steps(recipe: Recipe, plan: StagePlan) -> MeasuredSteps:
     """The time and memory of the first steps of a stage, on the weights that the recipe starts from."""
     model, processor = start_model(recipe)
-    stage, number, heads = plan.stage, recipe.stages.index(plan.stage), dense_heads(model)
+    number, heads = recipe.stages.index(plan.stage), dense_heads(model)
+    stage = replace(plan.stage, report_to=())
     mixture = checked_mixtures(replace(recipe, stages=(stage,)), model).get(stage.name)
     trained = trained_parts(stage, model)
     clock = _Clock()
@@ -160,7 +160,7 @@ def _without_values(recipe: Recipe) -> DeixisForConditionalGeneration:
     """The network that the recipe starts from."""
     if not isinstance(recipe.init, str):
         return new_model(recipe).without_values()
-    opened = open_config_and_processor(recipe.init)
+    opened = open_start(recipe.init)
     if opened.config is None:
         raise CheckpointError(f"init: expected a model that answers questions, got '{recipe.init}', a classifier")
     network = meta_network(opened.config)

@@ -55,8 +55,7 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
     torch.manual_seed(recipe.seed)
     extended = check_same_run(recipe, out)
     model, processor = start_model(recipe)
-    done = {stage.name for stage in recipe.stages if _trained(stage, out).exists()} - set(extended)
-    mixtures = checked_mixtures(recipe, model, done)
+    mixtures = checked_mixtures(recipe, model, finished_stages(recipe, out))
     by_first(lambda: _begin(recipe, out, extended))
     heads = dense_heads(model)
     finished: Path | None = None  # the last stage whose weights are not in `model` yet
@@ -69,6 +68,7 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
             load_into(model, heads, finished)
             finished = None
         seed, folder = first_seed(recipe, number), out / stage.name
+        torch.manual_seed(seed)  # of new adapters: whatever was trained, or resumed, before
         for modality, source in () if isinstance(stage, DenseStage) else stage.start_as.items():
             copy_modality(model, modality, source)
         trained = trained_parts(stage, model)
@@ -102,6 +102,12 @@ def _finish(trained: TrainedParts, before: str | None, heads, processor: DeixisP
 def _trained(stage: Stage, out: Path) -> Path:
     """The folder of the model that a stage ends with, which is there once it has ended."""
     return out / stage.name / MODEL
+
+
+def finished_stages(recipe: Recipe, out: Path) -> set[str]:
+    """The names of the stages that are done in `out`. Raises ConfigError where it holds the run of another recipe."""
+    extended = check_same_run(recipe, out)
+    return {stage.name for stage in recipe.stages if _trained(stage, out).exists()} - set(extended)
 
 
 def checked_mixtures(

@@ -194,6 +194,9 @@ class Recipe:
             )
         if not is_whole:
             check_known("init.", self.init or {}, tuple(PARTS))
+        unmixed = [stage.name for stage in self.stages if not stage.bf16]
+        if self.dtype == "bfloat16" and unmixed:
+            raise ConfigError(f"stage {unmixed[0]}: bf16: expected true beside dtype bfloat16; got false")
         names = [stage.name for stage in self.stages]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ConfigError(f"stages: expected a name per stage that no other has; got {twice!r} twice")

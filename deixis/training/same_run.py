@@ -12,7 +12,7 @@ from deixis.training.classifier import ClassifyRecipe
 from deixis.training.recipe_file import Recipe, read_recipe
 from deixis.training.run_folder import COPY, MODEL, last_step, read_copy
 
-FREE = ("workers", "log_steps", "save_steps")  # fields of a stage that change nothing that is learnt
+FREE = ("workers", "log_steps", "report_to", "checkpointing")  # fields of a stage that change nothing that is learnt
 
 
 def check_same_run(recipe: Recipe, out: Path) -> tuple[str, ...]:
@@ -41,7 +41,9 @@ def check_same_run(recipe: Recipe, out: Path) -> tuple[str, ...]:
                 _check_checkpoint(out / name, done)
                 extended.append(name)
             stage = {**stage, "steps": old[name]["steps"]}  # further steps are no difference
-        same = {field: old[name][field] for field in FREE}
+        # with held-out samples checkpoints decide which weights are kept
+        free = FREE if old[name].get("held_out") else (*FREE, "save_steps")
+        same = {field: old[name][field] for field in free if field in old[name]}
         found += differences(old[name], {**stage, **same}, f"stages.{name}")
     if found:
         raise ConfigError(

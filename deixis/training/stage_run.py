@@ -18,7 +18,6 @@ from torch import nn
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 from transformers.integrations import TensorBoardCallback, get_reporting_integration_callbacks
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_utils import SchedulerType
 
 from deixis.errors import CheckpointError, ConfigError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.full_disk import full_disk_named
@@ -38,6 +37,9 @@ from deixis.training.trainer import (
 logger = logging.getLogger(__name__)
 WITH_MINIMUM = "cosine_with_min_lr"
 Share = Annotated[float, Bounds(least=0, below=1)]
+SCHEDULES = ("linear", "cosine", WITH_MINIMUM, "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
+SCHEDULES += ("inverse_sqrt",)
+"""Those of transformers that a number of steps, of warmup and a least rate describe."""
 TRACKERS = ("comet_ml", "mlflow", "swanlab", "trackio", "wandb")
 
 
@@ -58,7 +60,7 @@ class TrainingOptions:
     betas: tuple[Share, Share] = (0.9, 0.98)
     """Of AdamW."""
     schedule: str = "cosine"
-    """Of the learning rate, a name of transformers' `SchedulerType`."""
+    """Of the learning rate, one of `SCHEDULES`."""
     max_grad_norm: NonNegative = 1.0
     save_steps: Count = 500
     log_steps: Count = 20
@@ -72,7 +74,7 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        check_choice("schedule", self.schedule, [schedule.value for schedule in SchedulerType])
+        check_choice("schedule", self.schedule, SCHEDULES)
         if self.min_learning_rate and self.schedule != WITH_MINIMUM:
             raise ConfigError(f"min_learning_rate: expected beside schedule {WITH_MINIMUM}; got {self.schedule}")
         if self.warmup_steps >= 1 and self.warmup_steps != int(self.warmup_steps):

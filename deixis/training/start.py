@@ -5,6 +5,7 @@ import math
 import torch
 from torch import nn
 
+from deixis.checkpoints import Opened, open_config_and_processor, open_pretrained
 from deixis.errors import ConfigError
 from deixis.model.masks.cells import fine_cells
 from deixis.model.network import DeixisForConditionalGeneration
@@ -24,22 +25,29 @@ def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisP
     """
     dtype = getattr(torch, recipe.dtype)
     if isinstance(recipe.init, str):
-        from deixis.checkpoints import open_config_and_processor, open_pretrained
-        from deixis.systems.official import conversion_hint
-
-        with conversion_hint():
-            opened = open_config_and_processor(recipe.init)
-        if opened.packed:
-            raise ConfigError(
-                f"init: expected a model with whole weights, got '{recipe.init}', stored in {opened.packed}; start "
-                "from the model that it was exported from"
-            )
-        return open_pretrained(opened, dtype=dtype)
+        return open_pretrained(open_start(recipe.init), dtype=dtype)
     model = new_model(recipe)
     network = model.build(dtype)
     if recipe.has_new_words:
         smooth_number_embeddings(network)
     return network, model.processor
+
+
+def open_start(init: str) -> Opened:
+    """The trained model that a recipe starts from, without its weights.
+
+    Raises CheckpointError where there is none, and ConfigError for one whose weights are packed.
+    """
+    from deixis.systems.official import conversion_hint
+
+    with conversion_hint():
+        opened = open_config_and_processor(init)
+    if opened.packed:
+        raise ConfigError(
+            f"init: expected a model with whole weights, got '{init}', stored in {opened.packed}; start from the model "
+            "that it was exported from"
+        )
+    return opened
 
 
 @torch.no_grad()

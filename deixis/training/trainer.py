@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
+from torch.nn.utils import get_total_norm
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from transformers import TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
@@ -42,9 +43,9 @@ class PartTrainer(ShardingTrainer):
         self.add_callback(FiniteGradients(self))
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        self.seen_ids += (ids := inputs.pop(SAMPLE_IDS, ()))
-        number = inputs.pop(NUMBER)
+        ids, number = inputs.pop(SAMPLE_IDS, ()), inputs.pop(NUMBER)
         if model.training:
+            self.seen_ids += ids
             # dropout depends on the batch alone, not on what this process did before, or which one it is
             torch.manual_seed(np.random.SeedSequence([self.args.seed, number]).generate_state(1).item())
         result = super().compute_loss(model, inputs, *args, **kwargs)
@@ -126,10 +127,10 @@ class FiniteGradients(TrainerCallback):
         self.trainer = trainer
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs):
-        # clipping divides all gradients by their common norm, so that one of them shows for all
-        gradient = next((w.grad for w in kwargs["model"].parameters() if w.grad is not None), None)
-        gradient = gradient.to_local() if isinstance(gradient, DTensor) else gradient
-        if gradient is not None and not bool(torch.isfinite(gradient).all()):
+        # of all: clipping by an infinite norm makes finite ones 0, and nan of the infinite ones alone
+        found = [weight.grad for weight in kwargs["model"].parameters() if weight.grad is not None]
+        norm = get_total_norm([own.to_local() if isinstance(own, DTensor) else own for own in found])
+        if not all(chain.from_iterable(gathered([bool(torch.isfinite(norm))]))):
             raise self.trainer.not_finite("gradient", self.trainer.seen_ids)
         self.trainer.seen_ids.clear()
 

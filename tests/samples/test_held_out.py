@@ -72,6 +72,14 @@ def test_a_split_of_the_data_is_held_out(tmp_path):
     assert media_of(parted.shards["test"]) == {"p/2", "p/3"}
 
 
+def test_media_of_the_test_are_not_trained_on(tmp_path):
+    samples = [sample("a", 0), sample("b", 1), sample("c", 1, "test")]
+    write_shard(samples, tmp_path / "a.jsonl", media="copy")
+    parted = part_samples(tmp_path / "a.jsonl", tmp_path / "out", 0.5)
+    assert (parted.counts, parted.left_out) == ({"train": 1, "test": 1}, 1)
+    assert media_of(parted.shards["train"]) == {"p/0"}
+
+
 def test_validation_is_taken_from_what_is_for_training(tmp_path):
     samples = [sample(f"{m}", m, "train" if m < 12 else "val") for m in range(30)]
     write_shard(samples, tmp_path / "a.jsonl", media="copy")

@@ -2,8 +2,9 @@
 
 import pytest
 
-from deixis.errors import ConfigError, UnsupportedError
-from deixis.training.plan import check_memory, measure_steps, plan_recipe
+from deixis.errors import ConfigError, DataError, UnsupportedError
+from deixis.training.instruct import InstructBatches
+from deixis.training.plan import MEASURED_STEPS, check_memory, measure_steps, plan_recipe
 from deixis.training.recipe_changes import changed
 from tests.toy import toy_network, toy_plan, toy_recipe, toy_tokenizer
 
@@ -25,7 +26,7 @@ def plan_of(model, dtype="float32", **changes):
 def test_parameters_and_memory_are_counted_before_weights_are_read(model):
     parts = {"projection": "full", "language_model": "lora"}
     lora = {"rank": 3, "targets": ["q_proj"]}
-    (plan,) = plan_recipe(plan_of(model, dtype="bfloat16", parts=parts, lora=lora))
+    (plan,) = plan_recipe(plan_of(model, dtype="bfloat16", bf16=True, parts=parts, lora=lora))
     network = model[1]
     layers = [own for name, own in network.language_model.named_modules() if name.endswith("q_proj")]
     added = sum(3 * (own.in_features + own.out_features) for own in layers)
@@ -49,11 +50,22 @@ def test_what_does_not_fit_names_what_to_lower(model):
         check_memory(frozen, 100_000)
 
 
-def test_the_first_steps_are_measured(model):
-    recipe = plan_of(model, steps=9, save_steps=1)
+def test_the_first_steps_are_measured(model, monkeypatch):
+    asked = []
+    make = InstructBatches.__call__
+    monkeypatch.setattr(InstructBatches, "__call__", lambda own, step: (asked.append(step), make(own, step))[1])
+    recipe = plan_of(model, steps=9, save_steps=1, report_to=["wandb"])  # which is not installed, and not begun
     measured = measure_steps(recipe, plan_recipe(recipe)[0])
+    assert asked == list(range(1 + MEASURED_STEPS))
     assert measured.seconds > 0
     assert measured.peak_bytes is None or measured.peak_bytes > 1e6
+
+
+def test_stages_that_are_done_are_not_planned(model):
+    recipe = plan_of(model, data=[{"path": "gone"}], batch={"data": 1})
+    assert plan_recipe(recipe, {"instruct"}) == []
+    with pytest.raises(DataError, match="gone"):
+        plan_recipe(recipe)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The training loop: steps of several batches, samples held out, what is not finite, and what a checkpoint holds."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from deixis.model import DeixisForConditionalGeneration
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.training.recipe import train
+from deixis.training.speed import SpeedLog
 from deixis.training.stage_run import TrainingOptions, run_stage
 from tests.toy import toy_image, toy_network, toy_plan, toy_tokenizer
 
@@ -42,11 +44,25 @@ def _sample(folder, name):
 
 
 def tuned(start, tmp_path, *, dtype="float32", **changes):
+    return trained(start, tmp_path / "run", [changes], dtype)
+
+
+def trained(start, out, stages, dtype="float32"):
+    """The model of a run of stages, each given by what it changes of a common one."""
+    plan = toy_plan(
+        model=None,
+        vocab_size=None,
+        init=str(start / "model"),
+        stages=[_stage(start, own) for own in stages],
+        dtype=dtype,
+    )
+    return train(plan, out)
+
+
+def _stage(start, changes):
     stage = {"name": "tune", "task": "instruct", "batch": {"data": 2}, "max_tokens": 300, "steps": 4, "workers": 0}
     stage |= {"data": [{"path": str(start / "train.jsonl")}], "save_steps": 1, "log_steps": 1, "warmup_steps": 0}
-    stage |= {"bf16": False, "parts": {"projection": "full"}, **changes}
-    plan = toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=[stage], dtype=dtype)
-    return train(plan, tmp_path / "run")
+    return stage | {"bf16": False, "parts": {"projection": "full"}, **changes}
 
 
 def history(model):
@@ -111,7 +127,28 @@ def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start,
 def test_speed_is_logged(start, tmp_path):
     records = [record for record in history(tuned(start, tmp_path, steps=2))["log_history"] if "loss" in record]
     assert [record["tokens_per_s"] > 0 for record in records] == [True, True]
-    assert all(0 <= record["waiting"] <= 1 for record in records)
+
+
+def test_waiting_is_the_share_of_time_without_batches(tmp_path):
+    def make(number):
+        time.sleep(0.2)
+        return {"x": torch.ones(1)}
+
+    options = TrainingOptions(warmup_steps=0, workers=0, bf16=False, log_steps=2)
+    run_stage(Linear(), make, 2, options, tmp_path, 1)
+    state = json.loads((tmp_path / "checkpoint-2" / "trainer_state.json").read_text())
+    (record,) = (record for record in state["log_history"] if "loss" in record)
+    assert 0.5 < record["waiting"] <= 1
+    assert "tokens_per_s" not in record
+
+
+def test_padding_is_no_token(start):
+    network, processor = open_pretrained(start / "model")
+    log = SpeedLog(module := nn.ModuleDict({"model": network}).train())
+    pad = processor.tokenizer.pad_token_id
+    for length in (3, 5):
+        log._count(module, (), {"input_ids": torch.tensor([[7] * length + [pad] * (6 - length)])})
+    assert int(log.tokens) == 8
 
 
 def test_a_loss_that_is_not_finite_names_the_samples_and_keeps_the_last_checkpoint(start, tmp_path):
@@ -125,8 +162,13 @@ def test_a_loss_that_is_not_finite_names_the_samples_and_keeps_the_last_checkpoi
 
 def test_a_gradient_that_is_not_finite_stops_before_the_step(tmp_path):
     class Root(Linear):
+        def __init__(self):
+            super().__init__()
+            self.other = nn.Parameter(torch.ones(1))
+
         def forward(self, x):
-            loss = (self.weight * x).abs().sqrt().sum()  # whose slope at 0 is infinite
+            # the slope of the first is finite, that of the second at 0 infinite
+            loss = self.weight.sum() + (self.other * x).abs().sqrt().sum() + (self.other - 1).abs().sqrt().sum()
             return {"loss": loss, "losses": {}}
 
     model, options = Root(), TrainingOptions(warmup_steps=0, workers=0, bf16=False)
@@ -135,6 +177,15 @@ def test_a_gradient_that_is_not_finite_stops_before_the_step(tmp_path):
     ):
         run_stage(model, lambda step: {"x": torch.zeros(1)}, 2, options, tmp_path, 1)
     assert model.weight.item() == 1
+
+
+def test_adapters_of_a_later_stage_begin_alike_whatever_ran_before(start, tmp_path):
+    stages = [{"steps": 1}, {"name": "adapt", "steps": 1, "parts": {"language_model": "lora"}}]
+    whole = trained(start, tmp_path / "whole", stages)
+    trained(start, tmp_path / "stopped", stages[:1])
+    stopped = trained(start, tmp_path / "stopped", stages)
+    for name in ("model/model.safetensors", "adapter/adapter_model.safetensors"):
+        assert (whole.parent / name).read_bytes() == (stopped.parent / name).read_bytes()
 
 
 def test_a_checkpoint_holds_what_is_trained_alone(start, tmp_path):
