@@ -33,7 +33,7 @@ class Pace:
     max_tokens: int
 
 
-PACE, BUNDLED_PACE = Pace(8, 5, 100, 3e-4, 2_048), Pace(16, 20, 400, 1e-3, 600)
+PACE, BUNDLED_PACE = Pace(8, 5, 100, 3e-4, 2_048), Pace(16, 20, 400, 5e-4, 600)
 
 
 def finetune_recipe(
