@@ -15,7 +15,7 @@ from jaxtyping import Float
 from deixis.errors import InputError, UnsupportedError, one_line
 from deixis.files.budget import BudgetError, check_decoded, read_whole
 from deixis.signals.fit import MAX_8_BIT
-from deixis.signals.mesh import Mesh, property_phrases, surface_points
+from deixis.signals.mesh import WORD_BYTES, Mesh, property_phrases, surface_points
 from deixis.signals.mesh_headers import VERTEX_BYTES, Header, glb_ignored, glb_json, ply_header
 from deixis.signals.obj_files import read_obj
 from deixis.signals.off_files import MARKS as OFF_MARKS
@@ -32,6 +32,13 @@ SURFACES = (".off", ".obj", ".stl", ".ply", ".glb")
 """Endings of files that may have faces."""
 LOADED_SHARE = 8
 """What trimesh makes of a binary file is so many times its size, the copy in memory included."""
+STL_HEAD_BYTES, STL_FACE_BYTES = 84, 50
+TEXT_SHARE = 20
+"""The same of an STL file as text, most where its lines are short; twice that where not all of it is ASCII."""
+SOLID_BYTES = 2**13
+"""What each solid of such a file takes besides, as a mesh of its own."""
+MATERIAL_BYTES = 2**14
+"""What each stretch of an OBJ file with a material takes besides its words."""
 UINT8_STEPS = 257  # of 16 bits in one of 8
 HARMONICS = ("f_dc_0", "f_dc_1", "f_dc_2")
 PLY_COLOURS = (("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"), HARMONICS)
@@ -97,10 +104,25 @@ def _loaded(file_type: str, content: bytes, name: str, **options: Any) -> tuple[
     """(what trimesh makes of a file, its header or None)."""
     import trimesh
 
-    check_decoded(name, len(content) * LOADED_SHARE, f"a {file_type.upper()} file of {len(content)} bytes")
+    check_decoded(name, _loaded_bytes(file_type, content), f"a {file_type.upper()} file of {len(content)} bytes")
     header = HEADERS[file_type](content, name) if file_type in HEADERS else None
     # a stream in memory gives no more bytes than it has, whatever is asked for
     return trimesh.load(BytesIO(content), file_type=file_type, process=False, **options), header
+
+
+def _loaded_bytes(file_type: str, content: bytes) -> int:
+    """What trimesh takes at most to load a file."""
+    size = len(content)
+    if file_type == "obj":
+        letters = np.frombuffer(content, np.uint8)
+        gaps = (letters <= ord(" ")) | (letters == ord("/"))  # "1/2/3" is three numbers
+        words = 1 + np.count_nonzero(gaps[:-1] > gaps[1:])
+        return size * LOADED_SHARE + int(words) * WORD_BYTES + content.count(b"usemtl") * MATERIAL_BYTES
+    is_binary = size == STL_HEAD_BYTES + STL_FACE_BYTES * int.from_bytes(content[80:STL_HEAD_BYTES], "little")
+    if file_type != "stl" or is_binary:
+        return size * LOADED_SHARE
+    share = TEXT_SHARE if content.isascii() else 2 * TEXT_SHARE
+    return size * share + content.lower().count(b"endsolid") * SOLID_BYTES
 
 
 def _read_with_trimesh(file_type: str, content: bytes, name: str) -> Mesh:

@@ -13,6 +13,7 @@ import pytest
 from deixis.errors import InputError
 from deixis.files.budget import VARIABLE
 from deixis.signals import open_signal
+from deixis.signals.mesh_files import read_surface
 from tests import announced
 
 
@@ -118,6 +119,14 @@ def scene(**more) -> dict:
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\nshowpage\n%%EOF"
 ply = "ply\nformat {} 1.0\nelement vertex {}\nproperty float x\nproperty float y\nproperty float z\nend_header\n1 2 3\n"
 pcd = "# .PCD v0.7\nFIELDS x y z\nSIZE 4 4 4\nTYPE F F F\nCOUNT 1 1 1\nWIDTH {0}\nHEIGHT 1\nPOINTS {0}\nDATA {1}\n"
+
+
+def facet(number: str) -> str:
+    """A triangle of an STL file as text."""
+    corner = f"vertex {number} {number} {number}\n"
+    return f"facet normal 0 0 1\nouter loop\n{corner * 3}endloop\nendfacet\n"
+
+
 MESHES = [
     ("ply of 10^9 vertices", "a.ply", lambda p: text(p, ply.format("ascii", 10**9)), "announces 1000000000 elements"),
     ("binary ply", "a.ply", lambda p: text(p, ply.format("binary_little_endian", 10**9)), "announces 1000000000"),
@@ -181,6 +190,15 @@ MESHES = [
         (f"{name} beyond the budget", f"a.{name}", lambda p: p.write_bytes(bytes(11 * 2**20)), "got a file of 11534336")
         for name in ("obj", "off", "pcd")
     ),
+    ("stl as text", "a.stl", lambda p: text(p, facet("0.123456") * 3700), "got a STL file of .* takes 1. MB"),
+    (
+        "stl of short lines",
+        "a.stl",
+        lambda p: text(p, "solid\n" + "vertex 0 0 0\n" * 42000),
+        "got a STL file of 546006",
+    ),
+    ("stl of wide letters", "a.stl", lambda p: text(p, "solid 😀\n" + facet("0") * 3200), "got a STL file of"),
+    ("stl of many solids", "a.stl", lambda p: text(p, "solid\nendsolid\n" * 1300), "got a STL file of 19500 bytes"),
     ("glb of nothing", "a.glb", lambda p: glb(p, {"accessors": 5}), "its JSON lacks what it refers to"),
 ]
 
@@ -191,6 +209,21 @@ def test_meshes(name: str, make: Callable[[Path], None], match: str, tmp_path: P
     make(tmp_path / name)
     with pytest.raises(InputError, match=match):
         open_signal(tmp_path / name, "point_cloud")
+
+
+@pytest.mark.parametrize(
+    "faces",
+    [
+        pytest.param("f 1/1/1 2/2/2 3/3/3\n" * 9000, id="corners"),
+        pytest.param("usemtl a\nf 1 2 3\n" * 700, id="materials"),
+    ],
+)
+def test_the_surface_of_an_obj_beyond_the_budget_is_not_loaded(faces: str, tmp_path: Path, monkeypatch):
+    text(tmp_path / "a.obj", "v 0 0 0\nv 1 0 0\nv 0 1 0\n" + faces)
+    assert read_surface(tmp_path / "a.obj", 5) is not None
+    monkeypatch.setenv(VARIABLE, "10")
+    assert read_surface(tmp_path / "a.obj", 5) is None
+    assert len(open_signal(tmp_path / "a.obj").values) == 3
 
 
 def test_the_scene_of_these_tests_is_whole(tmp_path: Path):
