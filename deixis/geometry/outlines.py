@@ -15,10 +15,8 @@ def mask_outlines(mask: Bool[np.ndarray, "height width"]) -> Loops:
     >>> [loop.tolist() for loop in mask_outlines(np.array([[False, True, True]]))]
     [[[1, 0], [3, 0], [3, 1], [1, 1]]]
     """
-    padded = np.pad(np.asarray(mask, dtype=bool), 1)
-    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    is_crossing = (a == d) & (b == c) & (a != b)  # two corners at one place
-    y, x = np.nonzero((a ^ b ^ c ^ d) | is_crossing)
+    is_corner, is_crossing = _corners(mask)
+    y, x = np.nonzero(is_corner | is_crossing)
     copies = 1 + is_crossing[y, x]
     corners = np.repeat(np.stack([x, y], -1), copies, axis=0)
     # Along a row of corners every second stretch is an edge: corner i ends at i ^ 1. Likewise down a column.
@@ -35,3 +33,16 @@ def mask_outlines(mask: Bool[np.ndarray, "height width"]) -> Loops:
         if loop:
             loops.append(corners[loop])
     return loops
+
+
+def corner_count(mask: Bool[np.ndarray, "height width"]) -> int:
+    """How many corners the outlines of a mask have."""
+    is_corner, is_crossing = _corners(mask)
+    return int(np.count_nonzero(is_corner)) + 2 * int(np.count_nonzero(is_crossing))
+
+
+def _corners(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where outlines turn, and where two of them meet with a corner each, (height + 1, width + 1) bool."""
+    padded = np.pad(np.asarray(mask, dtype=bool), 1)
+    a, b, c, d = padded[:-1, :-1], padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    return a ^ b ^ c ^ d, (a == d) & (b == c) & (a != b)

@@ -14,8 +14,9 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
+from deixis.files.budget import VARIABLE, BudgetError, max_decoded_bytes
 from deixis.files.own import MARK
-from deixis.geometry.outlines import mask_outlines
+from deixis.geometry.outlines import corner_count, mask_outlines
 from deixis.visualize.canvas import (
     CHIP_CORNER,
     CHIP_HEIGHT,
@@ -49,6 +50,8 @@ MAX_PNG_BYTES = 1 << 20
 """An image that is larger as PNG is embedded as JPEG."""
 JPEG_QUALITY = 92
 DECIMALS = 3
+BYTES_PER_CORNER = 256
+"""What a corner of a mask takes while it becomes text, as several of Python's objects."""
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 does not have, not even escaped."""
 TEXT_ANCHORS = {"l": "start", "m": "middle", "r": "end"}
@@ -57,7 +60,10 @@ Element = ElementTree.Element
 
 
 def to_svg(drawing: Drawing) -> bytes:
-    """The drawing as an SVG file in UTF-8, with `deixis.files.own.MARK` at its end."""
+    """The drawing as an SVG file in UTF-8, with `deixis.files.own.MARK` at its end.
+
+    Raises BudgetError for masks whose outlines have more corners than fit into the memory that a file may take.
+    """
     width, height = str(drawing.width_px), str(drawing.height_px)
     root = Element(
         "svg",
@@ -74,6 +80,7 @@ class _Writer:
 
     def __init__(self) -> None:
         self.ids: Counter[str] = Counter()
+        self.corners = 0  # of all masks
 
     def add_drawing(self, parent: Element, drawing: Drawing) -> None:
         _add(parent, "rect", width=drawing.width_px, height=drawing.height_px, fill=_hex(drawing.paper))
@@ -103,8 +110,20 @@ class _Writer:
                 _add_letters(parent, part)
             case TextLine():
                 _add_text_line(parent, part)
+            case MaskArea():
+                self._add_mask(parent, part, pixel)
             case _:
                 _add_shape(parent, part, pixel)
+
+    def _add_mask(self, parent: Element, part: MaskArea, pixel: float) -> None:
+        self.corners += corner_count(part.mask)
+        _check_corners(self.corners)
+        path, pen_px = _path(part.mask), 0.75 * part.pen_px
+        _add_line(parent, "path", contrast(part.colour), pen_px + 2, pixel, d=path)
+        area = _add_line(parent, "path", part.colour, pen_px, pixel, d=path, fill_rule="evenodd")
+        if part.filled:
+            area.set("fill", _hex(part.colour))
+            area.set("fill-opacity", _number(TINT))
 
     def _add_placed(self, parent: Element, part: Placed) -> None:
         inner, place = part.drawing, f"translate({part.left} {part.top})"
@@ -141,13 +160,6 @@ def _add_shape(parent: Element, part: Part, pixel: float) -> None:
         case Spot(x, y, colour, pen_px):
             for radius, fill in ((3.2, contrast(colour)), (2.5, colour), (1.0, contrast(colour))):
                 _add(parent, "circle", cx=x, cy=y, r=radius * pen_px * pixel, fill=_hex(fill))
-        case MaskArea(mask, colour, filled, pen_px):
-            path, pen_px = _path(mask), 0.75 * pen_px
-            _add_line(parent, "path", contrast(colour), pen_px + 2, pixel, d=path)
-            area = _add_line(parent, "path", colour, pen_px, pixel, d=path, fill_rule="evenodd")
-            if filled:
-                area.set("fill", _hex(colour))
-                area.set("fill-opacity", _number(TINT))
 
 
 def _add_line(
@@ -230,6 +242,16 @@ def _runs(words: Sequence[Word]) -> Iterator[list[Word]]:
 
 def _look(word: Word) -> dict[str, str]:
     return {"fill": _hex(word.colour)} | ({"text_decoration": "underline"} if word.underlined else {})
+
+
+def _check_corners(count: int) -> None:
+    """Raises BudgetError for masks of more corners than fit into the memory that a file may take."""
+    most = max_decoded_bytes() // BYTES_PER_CORNER
+    if count > most:
+        raise BudgetError(
+            f"SVG: expected masks with outlines of at most {most} corners, got {count}, as of a mask of single pixels; "
+            f"write the drawing as PNG, or set {VARIABLE} higher."
+        )
 
 
 def _path(mask: np.ndarray) -> str:

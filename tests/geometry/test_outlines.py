@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deixis.geometry.outlines import mask_outlines
+from deixis.geometry.outlines import corner_count, mask_outlines
 
 
 def filled(loops, size_hw):
@@ -40,6 +40,7 @@ BOARD = np.indices((7, 6)).sum(0) % 2 == 0
 )
 def test_outlines_fill_to_the_mask(mask, count):
     loops = mask_outlines(mask)
+    assert corner_count(mask) == sum(map(len, loops))
     assert count is None or len(loops) == count
     assert (filled(loops, mask.shape) == mask).all()
     for loop in loops:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from deixis.errors import InputError
+from deixis.files.budget import VARIABLE
 from deixis.geometry import Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
 from deixis.inference import Answer, AnswerPhrase
 from deixis.signals import open_signal
@@ -91,6 +93,17 @@ def test_a_mask_is_the_pixels_of_the_answer(tmp_path):
     assert (rasterised(path.get("d"), HOLED.shape) == HOLED).all()
 
 
+def test_masks_of_too_many_corners_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "1")
+    checks = np.indices((40, 60)).sum(0) % 2 == 0  # 4 corners for each of 1200 pixels
+    answer(PICTURE, Region(mask=HOLED)).draw(tmp_path / "a.svg")
+    for regions in ((Region(mask=checks),), (Region(mask=HOLED),) * 40):
+        with pytest.raises(InputError, match=r"SVG: expected masks with outlines of at most 4096 corners, got .* PNG"):
+            answer(PICTURE, *regions).draw(tmp_path / "b.svg")
+    answer(PICTURE, Region(mask=checks)).draw(tmp_path / "b.png")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.svg", "b.png"]
+
+
 @pytest.mark.parametrize(
     ("region", "tag", "numbers"),
     [
@@ -168,6 +181,14 @@ def test_the_image_is_the_signal(tmp_path, is_large):
     with Image.open(io.BytesIO(b64decode(content))) as embedded:
         assert embedded.size == (pixels.shape[1], pixels.shape[0])
         assert is_large or (np.asarray(embedded) == pixels).all()
+
+
+def test_a_large_image_is_reduced_to_twice_its_place(tmp_path):
+    root = drawn(tmp_path, answer(open_signal(np.zeros((270, 2700, 3), np.uint8))))
+    (image,) = root.iter(f"{SVG}image")
+    assert (image.get("width"), image.get("height")) == ("1280", "128")
+    with Image.open(io.BytesIO(b64decode(image.get(HREF).split(",")[1]))) as embedded:
+        assert embedded.size == (2560, 256)
 
 
 @pytest.mark.parametrize(
