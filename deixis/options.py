@@ -211,6 +211,14 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} with a number of thousands of digits"
 
 
+def length_of(values: Any) -> int | None:
+    """How many items a list, an array or the like has; None for what has no length, as an array without dimensions."""
+    try:
+        return len(values)
+    except TypeError:
+        return None
+
+
 def _python_number(value: Any) -> Any:
     """A number of NumPy as Python's own; anything else as it is."""
     return value.item() if isinstance(value, Number) and hasattr(value, "item") else value

@@ -19,14 +19,6 @@ NOUNS: dict[str, str] = {}
 _SIZES = ("size_hw", "duration_s", "points_xyz", "count")
 
 
-def length_of(values: Any) -> int | None:
-    """How many items a list, an array or the like has; None for what has no length, as an array without dimensions."""
-    try:
-        return len(values)
-    except TypeError:
-        return None
-
-
 @dataclass(frozen=True, eq=False)
 class Extent:
     """Size of one signal: exactly one of the sizes, or `size_hw` and `duration_s` of a video."""

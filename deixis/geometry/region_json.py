@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.geometry.extent import length_of
 from deixis.geometry.raster import rasterise
 from deixis.geometry.regions import Region
-from deixis.options import did_you_mean, shown
+from deixis.options import did_you_mean, length_of, shown
 
 MAX_REGIONS = 1000
 """Of one question or answer: each takes tokens, of which a prompt has a few thousand."""

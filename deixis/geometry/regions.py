@@ -14,9 +14,9 @@ from typing import Any, no_type_check
 import numpy as np
 
 from deixis.errors import InputError
-from deixis.geometry.extent import Numbers, length_of
+from deixis.geometry.extent import Numbers
 from deixis.geometry.rle import mask_to_rle, rle_to_mask
-from deixis.options import shown
+from deixis.options import length_of, shown
 
 _CONSTRUCTORS = {
     "mask": "Mask",

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from deixis.errors import InputError
-from deixis.geometry.extent import length_of
-from deixis.options import shown
+from deixis.options import length_of, shown
 
 MAX_MASK_PIXELS = 1 << 28
 """More than an image that is opened may have."""
