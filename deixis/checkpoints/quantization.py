@@ -55,8 +55,8 @@ def open_quantized(
     config = quantization_config(wanted, place)
     if opened.adapter is not None and not isinstance(config, PackedConfig):
         raise UnsupportedError(
-            f"quantization: {type(config).__name__} takes no adapter beside the model; merge it first: deixis export "
-            "MODEL OUT --adapter FOLDER --merge"
+            f"quantization: {type(config).__name__} takes no adapter beside the model; merge it first, deixis export "
+            "MODEL OUT --adapter FOLDER --merge, then take --quantization on the result"
         )
     where = {} if place.type == "cpu" else {"device_map": {"": place}}
     try:
