@@ -111,6 +111,7 @@ def test_a_question_longer_than_a_file_name_is_a_question(command, scene):
     [
         pytest.param(["data", "read", "coco", "caf\udce9", "out"], id="data"),
         pytest.param(["finetune", "set", "--out=caf\udce9"], id="finetune"),
+        pytest.param(["export", "caf\udce9", "out"], id="export"),
     ],
 )
 def test_paths_that_are_written_into_files_are_text(refused, words):
