@@ -24,7 +24,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from deixis.checkpoints.small_files import naming, read_object
-from deixis.checkpoints.source import open_source
+from deixis.checkpoints.source import open_model
 from deixis.checkpoints.weight_names import ADAPTER, check_inside, weight_files
 from deixis.checkpoints.weights import in_dtype
 from deixis.errors import CheckpointError, ConfigError
@@ -107,7 +107,7 @@ class Adapter:
     @torch.no_grad()
     def merge_into(self, network: PreTrainedModel, folder: Path) -> None:
         """Puts the merged weights into a network that was read from `folder`, in its own type or packed."""
-        source = open_source(folder, "model")
+        source = open_model(folder)
         for name in self.names:
             module, _, own = name.rpartition(".")
             layer = network.get_submodule(module)

@@ -16,12 +16,14 @@ from rich.filesize import decimal
 from torch import Tensor, nn
 
 from deixis.checkpoints.adapters import write_alone
-from deixis.checkpoints.folder import Opened
+from deixis.checkpoints.folder import BUNDLED, Opened
 from deixis.checkpoints.processor_files import read_generation
-from deixis.checkpoints.source import Tensors, open_source
+from deixis.checkpoints.source import Tensors, open_model
+from deixis.checkpoints.weight_names import check_inside
 from deixis.checkpoints.weights import Shape, common_dtype, in_dtype, write_weights
 from deixis.errors import CheckpointError, UnsupportedError
 from deixis.files.full_disk import check_room
+from deixis.files.json_text import read_text
 from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration
 from deixis.model.meta import on_meta
@@ -49,8 +51,8 @@ def export_model(
         form = f"stored in {opened.packed}; export the model that it was made from" if opened.packed else "a PointMLP"
         raise UnsupportedError(f"model '{opened.name}': expected a model with whole weights, got one that is {form}")
     dtype = dtype or (torch.bfloat16 if quantize else None)
-    folder = opened.folder()
-    source = open_source(folder, "model")
+    card, folder = _card(opened), opened.folder()
+    source = open_model(folder)
     layers = _checked_layers(opened, source, quantize)
     values = _Values(source, opened, dtype, layers, quantize)
     shapes = values.shapes()
@@ -74,7 +76,7 @@ def export_model(
             config.quantization_config = PackedConfig(quantize).to_dict()
         config.save_pretrained(part)
         opened.processor.save_pretrained(part)
-        (part / CARDS[0]).write_text(_card(opened, words), encoding="utf-8")
+        (part / CARDS[0]).write_text(f"{card}: {words}.\n", encoding="utf-8")
     return words
 
 
@@ -172,9 +174,14 @@ def _in_words(shapes: Mapping[str, Shape], quantize: str | None, packed: int) ->
     )
 
 
-def _card(opened: Opened, words: str) -> str:
-    """The card of the source, with its terms, and what was done to it."""
+def _card(opened: Opened) -> str:
+    """The card of the source, with its terms, and what is done to it, up to the form of the weights.
+
+    Raises CheckpointError for a card that lies elsewhere, DataError for one that is too large.
+    """
     own = next((opened.small / name for name in CARDS if (opened.small / name).is_file()), None)
-    before = f"# {opened.title}\n" if own is None else own.read_text(encoding="utf-8", errors="replace")
+    if own is not None and opened.name != BUNDLED:  # an installer may link the files of the package
+        check_inside(opened.small, own)
+    before = f"# {opened.title}\n" if own is None else read_text(own, fallback="utf-8")
     merged = "" if opened.adapter is None else f", with the adapter `{opened.adapter}` merged"
-    return f"{before.rstrip()}\n\n## Exported\n\nBy `deixis export` from `{opened.name}`{merged}: {words}.\n"
+    return f"{before.rstrip()}\n\n## Exported\n\nBy `deixis export` from `{opened.name}`{merged}"

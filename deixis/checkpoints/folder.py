@@ -17,7 +17,7 @@ import torch
 from deixis.checkpoints.adapters import Adapter, open_adapter
 from deixis.checkpoints.config_file import CONFIG, read_config
 from deixis.checkpoints.hub import fetch_snapshot, is_hub_id
-from deixis.checkpoints.processor_files import PROCESSOR, TOKENIZER, read_generation, read_processor
+from deixis.checkpoints.processor_files import OPTIONAL, PROCESSOR, TOKENIZER, read_generation, read_processor
 from deixis.checkpoints.small_files import read_object
 from deixis.checkpoints.weight_names import WEIGHTS, check_inside, check_weight_files
 from deixis.checkpoints.weight_size import check_size
@@ -122,8 +122,9 @@ def open_config_and_processor(name: str | Path = BUNDLED) -> Opened:
             "--tokenizer to ask it in words"
         )
     with _naming_model(name), quiet_load():
-        for file in NEEDED if str(name) != BUNDLED else ():  # an installer may link the files of the package
-            check_inside(folder, folder / file)
+        if str(name) != BUNDLED:  # an installer may link the files of the package
+            for file in (*NEEDED, *(own for own in OPTIONAL if (folder / own).exists())):
+                check_inside(folder, folder / file)
         config = read_config(folder)
         return Opened(str(name), folder, config, read_processor(folder, config))
 

@@ -23,6 +23,8 @@ from deixis.signals import MODALITIES
 
 PROCESSOR, TOKENIZER = "processor_config.json", "tokenizer.json"
 TOKENIZER_SETTINGS, TEMPLATE, GENERATION = "tokenizer_config.json", "chat_template.jinja", "generation_config.json"
+OPTIONAL = (TOKENIZER_SETTINGS, TEMPLATE, GENERATION)
+"""Files that a folder may lack."""
 SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token", "sep_token", "cls_token", "mask_token")
 BESIDE = ("processor_class", "transformers_version")
 """What transformers writes beside our fields."""

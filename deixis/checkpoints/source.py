@@ -18,6 +18,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from deixis.checkpoints.find import Files, find_place, find_weights
+from deixis.checkpoints.weight_names import weight_files
 from deixis.checkpoints.weights import CODES
 from deixis.errors import CheckpointError, is_out_of_memory
 
@@ -59,6 +60,14 @@ def open_source(name: str | Path, what: str = "source") -> Tensors:
     if not files.parallel:
         return Shards(str(name), files)
     return Slices([Shards(str(name), Files(files.folder, (file,), False, {})) for file in files.weights])
+
+
+def open_model(folder: Path) -> Tensors:
+    """The tensors of a model folder, of the very files that are checked and that transformers reads: safetensors alone.
+
+    `open_source` would take the pickles of an index before one file of safetensors beside it.
+    """
+    return Shards(str(folder), Files(folder, tuple(weight_files(folder)), False, {}))
 
 
 class Shards:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import deixis
 from deixis.checkpoints import open_config_and_processor, open_pretrained
@@ -80,6 +81,35 @@ def test_what_is_exported_is_what_the_source_gives(folders, tmp_path, system, dt
     assert torch.equal(logits(Model(plain, deixis.DeixisProcessor.from_pretrained(out), "plain")), expected)
 
 
+@pytest.fixture
+def copy(folders, tmp_path):
+    return shutil.copytree(folders["onellm"][0], tmp_path / "model")
+
+
+def test_pickles_beside_safetensors_are_never_read(folders, copy, tmp_path):
+    expected = load_file(copy / "model.safetensors")
+    outside = tmp_path / "outside.bin"
+    torch.save({name: torch.zeros_like(own) for name, own in expected.items()}, outside)
+    (copy / "pytorch_model.bin").symlink_to(outside)
+    index = {"weight_map": dict.fromkeys(expected, "pytorch_model.bin")}
+    (copy / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    export_model(open_config_and_processor(copy), tmp_path / "out")
+    written = load_file(tmp_path / "out" / "model.safetensors")
+    assert all(torch.equal(written[name], own) for name, own in expected.items())
+    base, adapter = folders["onellm"]
+    one, other = (load(own, "cpu", "float32", adapter=adapter).network.state_dict() for own in (base, copy))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_card_outside_the_folder_is_not_copied(copy, tmp_path):
+    (tmp_path / "secret.md").write_text("secret")
+    (copy / "README.md").unlink(missing_ok=True)
+    (copy / "README.md").symlink_to(tmp_path / "secret.md")
+    with pytest.raises(DeixisError, match=r"README.md: expected a file of the folder itself, got a link to"):
+        export_model(open_config_and_processor(copy), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_adapter_is_exported_alone(folders, tmp_path):
     base, adapter = folders["union"]
     opened = open_config_and_processor(base).with_adapter(adapter)
@@ -118,7 +148,7 @@ def test_stored_weights_are_run_as_they_are_stored(folders, packed, tmp_path):
     [
         pytest.param({"word": "int2"}, "quantization_config.word: expected one of int8, int4; got 'int2'", id="word"),
         pytest.param({"word": "int4"}, "quantization_config.block: expected one of 64, 32; got None", id="block"),
-        pytest.param({"word": "int4", "block": 32}, "quantization_config|keys in its weights", id="other_word"),
+        pytest.param({"word": "int4", "block": 32}, "unexpected keys in its weights", id="other_word"),
         pytest.param({"module": "os"}, "quantization_config.module: unknown field", id="unknown"),
         pytest.param({"quant_method": "gptq"}, "quant_method: expected one of deixis_packed", id="method"),
     ],

@@ -91,6 +91,16 @@ def one_file_outside(folder):
     (folder / "model.safetensors").symlink_to(folder.parent / "outside.safetensors")
 
 
+def link_of(name):
+    def run(folder):
+        outside = folder.parent / name
+        outside.write_bytes((folder / name).read_bytes() if (folder / name).exists() else b"{}")
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(outside)
+
+    return run
+
+
 def pickled(folder):
     torch.save({}, folder / "weights.bin")
     return "weights.bin"
@@ -143,6 +153,9 @@ CODE = {"AutoTokenizer": ["evil.T", "evil.T"]}
         pytest.param(index_with(pickled), r"expected names of \*.safetensors files, got 'weights.bin'", id="pickle"),
         pytest.param(link_out, "expected a file of the folder itself, got a link to", id="link"),
         pytest.param(one_file_outside, "model.safetensors: expected a file of the folder", id="link_beside_an_index"),
+        pytest.param(link_of(TEMPLATE), f"{TEMPLATE}: expected a file of the folder", id="link_of_template"),
+        pytest.param(link_of(SETTINGS), f"{SETTINGS}: expected a file of the folder", id="link_of_settings"),
+        pytest.param(link_of(GENERATION), f"{GENERATION}: expected a file of the folder", id="link_of_generation"),
         pytest.param(
             change(CONFIG, num_labels=10**8), "num_labels: expected at most 10000, got 100000000", id="labels"
         ),
