@@ -28,8 +28,8 @@ def check_weight_names(folder: Path) -> None:
     """Raises CheckpointError for an adapter, and indices that name other files than those beside them."""
     if (folder / ADAPTER).exists():
         raise CheckpointError(
-            f"expected whole weights, got an adapter ({ADAPTER}); open it beside its base: --model BASE --adapter FOLDER, "
-            "or merge it: deixis export BASE OUT --adapter FOLDER --merge"
+            f"expected whole weights, got an adapter ({ADAPTER}); open it beside its base, --model BASE --adapter "
+            "FOLDER, or merge it, deixis export BASE OUT --adapter FOLDER --merge"
         )
     for index in folder.glob("*.index.json"):
         for name in sorted(set((read_weight_map(index) or {}).values())):
