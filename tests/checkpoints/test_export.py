@@ -148,7 +148,7 @@ def test_stored_weights_are_run_as_they_are_stored(folders, packed, tmp_path):
     [
         pytest.param({"word": "int2"}, "quantization_config.word: expected one of int8, int4; got 'int2'", id="word"),
         pytest.param({"word": "int4"}, "quantization_config.block: expected one of 64, 32; got None", id="block"),
-        pytest.param({"word": "int4", "block": 32}, "unexpected keys in its weights", id="other_word"),
+        pytest.param({"word": "int4", "block": 32}, "missing keys in its weights", id="other_word"),
         pytest.param({"module": "os"}, "quantization_config.module: unknown field", id="unknown"),
         pytest.param({"quant_method": "gptq"}, "quant_method: expected one of deixis_packed", id="method"),
     ],
