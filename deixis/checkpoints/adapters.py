@@ -3,7 +3,7 @@
     adapter_config.json         PEFT's: the rank and the scale of the products
     adapter_model.safetensors   lora_A (rank, in) and lora_B (out, rank) of each layer
     full_weights.safetensors    what was trained whole beside them, by its name in the network; PEFT reads it not
-    base.json                   digests of the weights that they stand beside
+    base.json                   digests of the first rows of the weights that they stand beside
 
 A folder is a stranger's: it is read as JSON and safetensors alone, and every name and shape is compared with the
 model's before a value is read. (LoRA: Hu et al., ICLR 2022; its scale: huggingface/peft@v0.21, tuners/lora/layer.py.)
