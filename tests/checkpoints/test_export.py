@@ -120,6 +120,10 @@ def test_an_adapter_is_exported_alone(folders, tmp_path):
     export_adapter(opened, tmp_path / "half", torch.bfloat16)
     size = {name: (tmp_path / name / "adapter_model.safetensors").stat().st_size for name in ("out", "half")}
     assert size["half"] < 0.7 * size["out"]
+    half = load(base, "cpu", "float32", adapter=tmp_path / "half").network.state_dict()
+    step = 4 * torch.finfo(torch.bfloat16).eps  # both matrices are rounded, and the products summed
+    for name in one:
+        torch.testing.assert_close(half[name], one[name], atol=step, rtol=step)
 
 
 @pytest.fixture(scope="module")
