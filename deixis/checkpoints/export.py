@@ -27,7 +27,7 @@ from deixis.files.json_text import read_text
 from deixis.files.whole import whole_folder
 from deixis.model import DeixisConfig, DeixisForConditionalGeneration
 from deixis.model.meta import on_meta
-from deixis.model.packed_linear import GROUP, KINDS, PackedLinear, int4_block
+from deixis.model.packed_linear import GROUP, KINDS, PackedLinear, check_int4
 from deixis.model.packing import PackedConfig
 from deixis.model.shrinking import small_bytes, small_layers
 
@@ -152,10 +152,8 @@ def _checked_layers(opened: Opened, source: Tensors, quantize: str | None) -> di
             )
     if quantize is None:
         return {}
-    if quantize == "int4" and not int4_block():
-        raise UnsupportedError(
-            "--quantize: PyTorch's int4 kernel for this processor stores weights in an unknown order; take int8"
-        )
+    if quantize == "int4":
+        check_int4("--quantize")
     small = small_layers(network)
     fitting = {name: layer for name, layer in small.items() if small_bytes(layer, quantize, "cpu") is not None}
     if not fitting:

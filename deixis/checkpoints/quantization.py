@@ -17,7 +17,7 @@ from transformers.utils import is_bitsandbytes_available
 from deixis.checkpoints import Opened, open_pretrained
 from deixis.errors import InputError, UnsupportedError
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
-from deixis.model.packed_linear import int4_block
+from deixis.model.packed_linear import check_int4
 from deixis.model.packing import PackedConfig, read_in_turn
 from deixis.model.shrinking import FULL_PRECISION, WORDS
 
@@ -37,10 +37,8 @@ def quantization_config(wanted: Any, place: torch.device) -> Any:
         return _bitsandbytes(wanted)
     if place.type != "cpu":
         raise UnsupportedError(f"quantization: '{wanted}' runs on cpu and cuda, not on {place.type}; omit it there")
-    if wanted == "int4" and not int4_block():
-        raise UnsupportedError(
-            "quantization: PyTorch's int4 kernel for this processor stores weights in an unknown order; use int8"
-        )
+    if wanted == "int4":
+        check_int4("quantization")
     return PackedConfig(wanted)
 
 

@@ -14,6 +14,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from deixis.errors import UnsupportedError
+
 GROUP = 32
 """Weights of a row that share a scale and a zero point in int4; layers of other widths stay whole, in int8 too."""
 INT8_MAX, INT4_MAX, INT4_ZERO = 127, 15, 8
@@ -156,6 +158,14 @@ def int4_block() -> int:
     probe = (feature * torch.tensor([[1, 3]], dtype=torch.int32) + feature // 16) % 16
     packed = torch.ops.aten._convert_weight_to_int4pack_for_cpu(probe, 1)
     return next((block for block in INT4_BLOCKS if torch.equal(_levels(packed.view(-1, 2, block // 2)), probe)), 0)
+
+
+def check_int4(option: str) -> None:
+    """Raises UnsupportedError where the order of PyTorch's int4 weights on this processor is unknown."""
+    if not int4_block():
+        raise UnsupportedError(
+            f"{option}: PyTorch's int4 kernel for this processor stores weights in an unknown order; take int8"
+        )
 
 
 def _levels(blocks: UInt8[Tensor, "block in half"]) -> UInt8[Tensor, "out in"]:

@@ -19,7 +19,7 @@ from transformers.utils.quantization_config import QuantizationConfigMixin
 
 from deixis.errors import CheckpointError, UnsupportedError
 from deixis.model.loading import one_load
-from deixis.model.packed_linear import KINDS, Int4Linear, PackedLinear, int4_block
+from deixis.model.packed_linear import KINDS, Int4Linear, PackedLinear, check_int4, int4_block
 from deixis.model.shrinking import small_bytes, small_layers
 
 METHOD = "deixis_packed"
@@ -79,10 +79,8 @@ class PackedQuantizer(HfQuantizer):
         places = device_map.values() if isinstance(device_map, dict) else [device_map]
         if other := next((place for place in places if place is not None and not str(place).startswith("cpu")), None):
             raise UnsupportedError(f"device: the weights are packed for the kernels of the cpu, got '{other}'")
-        if self.quantization_config.word == "int4" and not int4_block():
-            raise UnsupportedError(
-                "quantization: PyTorch's int4 kernel for this processor stores weights in an unknown order; take int8"
-            )
+        if self.quantization_config.word == "int4":
+            check_int4("quantization")
 
     def param_needs_quantization(self, model: PreTrainedModel, param_name: str, **kwargs: Any) -> bool:
         module, _, own = param_name.rpartition(".")

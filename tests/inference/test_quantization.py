@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from deixis.checkpoints.quantization import quantization_config, weight_bytes
+from deixis.errors import UnsupportedError
 from deixis.inference import load
+from deixis.model import packed_linear
 from deixis.model.packed_linear import GROUP, KINDS, Int4Linear, Int8Linear, PackedLinear
 from deixis.model.shrinking import FULL_PRECISION, small_bytes
 from deixis.systems.needs import needs_of
@@ -145,3 +147,13 @@ def test_weights_that_are_tied_count_once():
     two = torch.nn.Linear(4, 8, bias=False)
     two.weight = one.weight
     assert weight_bytes(torch.nn.ModuleList([one, two])) == 4 * 8 * 4
+
+
+def test_an_unknown_order_of_int4_weights_is_refused(monkeypatch):
+    monkeypatch.setattr(packed_linear, "INT4_BLOCKS", ())
+    packed_linear.int4_block.cache_clear()
+    try:
+        with pytest.raises(UnsupportedError, match=r"quantization: .* in an unknown order; take int8"):
+            quantization_config("int4", torch.device("cpu"))
+    finally:
+        packed_linear.int4_block.cache_clear()
