@@ -20,7 +20,7 @@ from deixis.model.packed_linear import Int4Linear, PackedLinear, int4_block
 from deixis.signals import open_signal
 from deixis.systems.conversion import convert
 from deixis.training.start import start_model
-from tests.checkpoints.test_peft_adapters import adapted, saved
+from tests.checkpoints.toy_adapters import adapted, saved
 from tests.toy import TEXT, UNION, VISION, toy_image, toy_network, toy_plan
 
 SYSTEMS = ("onellm", "ferret", "lisa", "union")

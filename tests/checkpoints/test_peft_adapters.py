@@ -2,45 +2,20 @@
 
 import json
 import shutil
-import warnings
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from deixis.checkpoints import open_config_and_processor, open_pretrained
-from deixis.checkpoints.adapters import open_adapter, write_adapter
+from deixis.checkpoints.adapters import open_adapter
 from deixis.errors import DeixisError
 from deixis.inference import load
+from tests.checkpoints.toy_adapters import adapted, saved
 from tests.toy import toy_network
 
-TARGETS = r"language_model.*\.[qv]_proj"
 PAIR = "base_model.model.language_model.model.layers.0.self_attn.q_proj.lora_A.weight"
 FULL = "projection.query.image"
-
-
-def adapted(network, folder, base, full=()):
-    """The weights of a network with an adapter of random values merged by PEFT, which is written into `folder`."""
-    from peft import LoraConfig, get_peft_model
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that it will drop
-        model = get_peft_model(network, LoraConfig(r=2, lora_alpha=6, target_modules=TARGETS))
-    torch.manual_seed(1)
-    for name, weight in network.named_parameters():
-        if "lora_B" in name or name in full:
-            nn.init.normal_(weight, std=0.3)
-    folder.mkdir()
-    write_adapter(folder, model, base, {name: network.get_parameter(name) for name in full})
-    return model.merge_and_unload().state_dict()
-
-
-def saved(network, processor, folder):
-    """A folder of a network."""
-    network.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
