@@ -16,24 +16,25 @@ from deixis.world.generate import WORLD_MODALITIES
 STAGE = "finetune"
 MAX_STEPS = 2_000
 CHECKPOINTS = 10
-PATIENCE = 3
-"""Checkpoints without a better loss on the validation samples."""
+LEARNING_RATE = 3e-4
 WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
 GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 
 
 @dataclass(frozen=True)
 class Pace:
-    """How a model is trained by default. batch: samples per step."""
+    """How a model is trained by default. batch: samples per step. patience: checkpoints without a better loss on the
+    validation samples, after which it stops; None: it does not."""
 
     batch: int
     epochs: int
     min_steps: int
-    learning_rate: float
     max_tokens: int
+    patience: int | None
 
 
-PACE, BUNDLED_PACE = Pace(8, 5, 100, 3e-4, 2_048), Pace(16, 20, 400, 5e-4, 600)
+# the numbers that the bundled model writes come with the end of the schedule (docs/LOG.md), so it does not stop early
+PACE, BUNDLED_PACE = Pace(8, 5, 100, 2_048, patience=3), Pace(16, 10, 200, 600, patience=None)
 
 
 def finetune_recipe(
@@ -47,8 +48,8 @@ def finetune_recipe(
 ) -> dict[str, Any]:
     """The recipe as plain values (`training.recipe_file`): one stage on the samples at `train`.
 
-    steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the stage stops when its
-    loss on these samples has not fallen for `PATIENCE` checkpoints, and ends with the best.
+    steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the stage ends with
+    the weights of the checkpoint whose loss on these samples was least, and may stop early.
     """
     is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
     pace = BUNDLED_PACE if is_world else PACE
@@ -63,8 +64,8 @@ def finetune_recipe(
         generic = {"language_model": "lora", **({"masks": "full"} if config.pointing.backbone else {})}
         stage["parts"] = own if "lora" in own.values() else generic
     stage |= {"max_tokens": pace.max_tokens, "steps": steps}
-    stage |= {"learning_rate": pace.learning_rate, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
+    stage |= {"learning_rate": LEARNING_RATE, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}
     if validation is not None:
-        stage["held_out"] = {"path": str(validation), "patience": PATIENCE}
+        stage["held_out"] = {"path": str(validation), "patience": pace.patience}
     return {"seed": seed, "init": model, "stages": [stage]}
