@@ -16,7 +16,6 @@ from deixis.world.generate import WORLD_MODALITIES
 STAGE = "finetune"
 MAX_STEPS = 2_000
 CHECKPOINTS = 10
-LEARNING_RATE = 3e-4
 WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
 GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 
@@ -29,12 +28,13 @@ class Pace:
     batch: int
     epochs: int
     min_steps: int
+    learning_rate: float
     max_tokens: int
     patience: int | None
 
 
 # the numbers that the bundled model writes come with the end of the schedule (docs/LOG.md), so it does not stop early
-PACE, BUNDLED_PACE = Pace(8, 5, 100, 2_048, patience=3), Pace(16, 10, 200, 600, patience=None)
+PACE, BUNDLED_PACE = Pace(8, 5, 100, 3e-4, 2_048, patience=3), Pace(16, 20, 400, 5e-4, 600, patience=None)
 
 
 def finetune_recipe(
@@ -64,7 +64,7 @@ def finetune_recipe(
         generic = {"language_model": "lora", **({"masks": "full"} if config.pointing.backbone else {})}
         stage["parts"] = own if "lora" in own.values() else generic
     stage |= {"max_tokens": pace.max_tokens, "steps": steps}
-    stage |= {"learning_rate": LEARNING_RATE, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
+    stage |= {"learning_rate": pace.learning_rate, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}
     if validation is not None:
         stage["held_out"] = {"path": str(validation), "patience": pace.patience}
