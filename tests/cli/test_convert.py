@@ -4,19 +4,13 @@ import json
 
 import pytest
 
-from deixis.cli import main
 from tests.checkpoints.checkpoints import write_ferret, write_pointmlp
+from tests.cli.typed import typed
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     return write_ferret(tmp_path_factory.mktemp("ferret") / "ferret-toy")
-
-
-def typed(*words):
-    with pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return ended.value.code
 
 
 def test_a_checkpoint_becomes_a_folder(source, tmp_path, capsys):

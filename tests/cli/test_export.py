@@ -5,14 +5,8 @@ import json
 import pytest
 import torch
 
-from deixis.cli import main
 from deixis.inference import load
-
-
-def typed(*words):
-    with pytest.raises(SystemExit) as ended:
-        main([str(word) for word in words])
-    return ended.value.code
+from tests.cli.typed import typed
 
 
 def test_the_bundled_model_is_exported_and_asked(scene, tmp_path, capsys):
