@@ -1,4 +1,4 @@
-"""A real server on the loopback that responds as an OpenAI-compatible one, with the responses of a test."""
+"""A real server on the loopback that responds as an OpenAI-compatible one, and a model behind it, for tests."""
 
 import json
 import threading
@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from deixis.language.endpoint import Endpoint
 
 
 @dataclass
@@ -98,3 +101,17 @@ def language_server(reply: Callable[[dict, int], Reply | str]) -> Iterator[Serve
         http.shutdown()
         thread.join()
         http.server_close()
+
+
+def question(text: str) -> list[dict]:
+    return [{"role": "user", "content": text}]
+
+
+def echo(request: dict, number: int) -> str:
+    return f"{request['messages'][-1]['content']}!"
+
+
+def endpoint(url: str, folder: Path, **fields) -> Endpoint:
+    return Endpoint(
+        **{"url": url, "model": "m", "max_cost_usd": 1.0, "cache": folder / "a.sqlite", "retries": 0} | fields
+    )
