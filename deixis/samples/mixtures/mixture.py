@@ -19,6 +19,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any, no_type_check
@@ -32,6 +33,8 @@ from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import entry_sample, shard_form, shards_of
 
 logger = logging.getLogger(__name__)
+KEPT_SHARDS = 4_096
+"""Whose places are kept for the next set that has them; eight bytes a sample."""
 _NUMBERED = re.compile(r"(?P<split>.+)-\d{5,}")
 
 
@@ -68,6 +71,17 @@ class SampleSet:
 
 
 def _places(shard: Path) -> np.ndarray:
+    """Where the samples of a shard begin; read once for as long as the file is the same, as several ask for them."""
+    try:
+        own = shard.stat()
+        return _read_places(shard, own.st_ino, own.st_size, own.st_mtime_ns)
+    except OSError:  # reading it says what is wrong
+        return _read_places(shard, 0, 0, 0)
+
+
+@lru_cache(maxsize=KEPT_SHARDS)
+def _read_places(shard: Path, *state: int) -> np.ndarray:
+    """state: what differs once the file does."""
     found = np.empty(1024, np.int64)
     count = 0
     try:
