@@ -111,19 +111,18 @@ def run_stage(
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
     arguments = _arguments(options, folder, steps, seed, own_batches, held_out is not None)
+    begun = FirstStep()
     # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
-    every = [LossLog(model), SpeedLog(model), *callbacks, *_logs(options, folder), *_early_stop(patience), AtomicSave()]
+    every = [LossLog(model), SpeedLog(model), begun, *callbacks, *_logs(options, folder), *_early_stop(patience)]
     trainer = PartTrainer(
         rates=rates or {},
         model=model,
         args=arguments,
         train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),
         eval_dataset=held_out,
-        callbacks=every,
+        callbacks=[*every, AtomicSave()],
         optimizers=(optimizer, None),
     )
-    begun = FirstStep(trainer, resume)
-    trainer.add_callback(begun)
     try:
         with full_disk_named(folder), redirect_stdout(sys.stderr):  # where the bar is: stdout is the caller's
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)

@@ -130,7 +130,9 @@ class FiniteGradients(TrainerCallback):
         # of all: clipping by an infinite norm makes finite ones 0, and nan of the infinite ones alone
         found = [weight.grad for weight in kwargs["model"].parameters() if weight.grad is not None]
         norm = get_total_norm([own.to_local() if isinstance(own, DTensor) else own for own in found])
-        if not all(chain.from_iterable(gathered([bool(torch.isfinite(norm))]))):
+        is_finite = bool(torch.isfinite(norm))
+        # unsharded gradients are the same in every process
+        if not (all(gathered(is_finite)) if is_sharded() else is_finite):
             raise self.trainer.not_finite("gradient", self.trainer.seen_ids)
         self.trainer.seen_ids.clear()
 
@@ -203,11 +205,7 @@ class AtomicSave(TrainerCallback):
 class FirstStep(TrainerCallback):
     """Whether a step has begun: what fails before is the fault of the checkpoint that the Trainer resumes from."""
 
-    def __init__(self, trainer: PartTrainer, resume: Path | None):
-        self.trainer, self.resume, self.has_begun = trainer, resume, False
+    has_begun = False
 
     def on_step_begin(self, args, state, control, **kwargs):
-        if not self.has_begun and self.resume is not None:
-            # once more: the loader was made after the Trainer restored the generators, and has drawn from them
-            self.trainer._load_rng_state(str(self.resume))
         self.has_begun = True
