@@ -22,12 +22,13 @@ def check_and_show(recipe: "Recipe | ClassifyRecipe", folder: Path, is_dry: bool
     from deixis.training.plan import check_memory, measure_steps, plan_recipe
     from deixis.training.recipe import finished_stages
     from deixis.training.recipe_file import Recipe
+    from deixis.training.same_run import check_same_run
 
     if not isinstance(recipe, Recipe):
         if is_dry:
             raise UnsupportedError("--dry-run: expected a recipe of stages; got one of a classifier")
         return
-    plans = plan_recipe(recipe, finished_stages(recipe, folder))
+    plans = plan_recipe(recipe, finished_stages(recipe, folder, check_same_run(recipe, folder)))
     if is_dry:
         for plan, before in zip(plans, (None, *plans), strict=False):
             _show(plan, before)

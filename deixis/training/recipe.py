@@ -55,7 +55,7 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
     torch.manual_seed(recipe.seed)
     extended = check_same_run(recipe, out)
     model, processor = start_model(recipe)
-    mixtures = checked_mixtures(recipe, model, finished_stages(recipe, out))
+    mixtures = checked_mixtures(recipe, model, finished_stages(recipe, out, extended))
     by_first(lambda: _begin(recipe, out, extended))
     heads = dense_heads(model)
     finished: Path | None = None  # the last stage whose weights are not in `model` yet
@@ -104,9 +104,8 @@ def _trained(stage: Stage, out: Path) -> Path:
     return out / stage.name / MODEL
 
 
-def finished_stages(recipe: Recipe, out: Path) -> set[str]:
-    """The names of the stages that are done in `out`. Raises ConfigError where it holds the run of another recipe."""
-    extended = check_same_run(recipe, out)
+def finished_stages(recipe: Recipe, out: Path, extended: Collection[str]) -> set[str]:
+    """The names of the stages that are done in `out`, but for those that go on (`same_run.check_same_run`)."""
     return {stage.name for stage in recipe.stages if _trained(stage, out).exists()} - set(extended)
 
 
