@@ -1,5 +1,6 @@
 """A whole network of toy sizes, and signals to ask it about: shared by the tests of several rooms."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,6 +129,14 @@ def toy_network(tokenizer, seed: int = 0, **changes: Any):
         torch.manual_seed(seed)
         network = DeixisForConditionalGeneration(config).eval()
     return network, build_processor(config, tokenizer)
+
+
+def toy_model_folder(folder: Path, **changes: Any):
+    """The network of toy sizes that was saved, with its processor, into `folder`."""
+    network, processor = toy_network(toy_tokenizer(), **changes)
+    network.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return network
 
 
 def toy_image(height: int = 24, width: int = 40, seed: int = 0) -> np.ndarray:

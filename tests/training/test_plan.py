@@ -6,16 +6,13 @@ from deixis.errors import ConfigError, DataError, UnsupportedError
 from deixis.training.instruct import InstructBatches
 from deixis.training.plan import MEASURED_STEPS, check_memory, measure_steps, plan_recipe
 from deixis.training.recipe_changes import changed
-from tests.toy import toy_network, toy_plan, toy_recipe, toy_tokenizer
+from tests.toy import toy_model_folder, toy_plan, toy_recipe
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    network, processor = toy_network(toy_tokenizer())
-    network.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder, network
+    return folder, toy_model_folder(folder)
 
 
 def plan_of(model, dtype="float32", **changes):

@@ -19,7 +19,7 @@ from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.training.processes import by_first
 from deixis.training.recipe import train
-from tests.toy import toy_audio, toy_image, toy_network, toy_plan, toy_tokenizer
+from tests.toy import toy_audio, toy_image, toy_model_folder, toy_plan
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
@@ -32,9 +32,7 @@ STEPS, BEFORE = 20, 10
 def start(tmp_path_factory):
     """A folder with a model, and with samples of two modalities to train on and to hold out."""
     folder = tmp_path_factory.mktemp("start")
-    network, processor = toy_network(toy_tokenizer())
-    network.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+    toy_model_folder(folder / "model")
     Image.fromarray(toy_image(32, 32)).save(folder / "image.png")
     sound, rate = toy_audio(1.0)
     soundfile.write(folder / "audio.wav", sound, rate)

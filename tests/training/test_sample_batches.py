@@ -19,7 +19,7 @@ from deixis.training.guidance import SAMPLE_IDS
 from deixis.training.recipe_file import parse_recipe
 from deixis.training.sample_batches import SampleBatches
 from tests.rows import DEIXIS
-from tests.toy import toy_audio, toy_image, toy_point_cloud, toy_recipe
+from tests.toy import toy_audio, toy_image, toy_model_folder, toy_point_cloud, toy_recipe
 
 REPLAY = {"share": 0.5, "data": [{"path": "a"}]}
 CELLS = {"image": 64, "audio": 200, "point_cloud": 64}
@@ -255,12 +255,8 @@ def test_a_spare_stands_in_where_all_neighbours_are_bad(batches):
 @pytest.fixture(scope="module")
 def start(tmp_path_factory):
     """A folder with a toy model, and samples beside it."""
-    from tests.toy import toy_network, toy_tokenizer
-
     folder = tmp_path_factory.mktemp("start")
-    network, processor = toy_network(toy_tokenizer())
-    network.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+    toy_model_folder(folder / "model")
     write_shard(GOOD, folder / "data" / "train-00000.jsonl")
     write_shard(GOOD[:2], folder / "earlier.tar")
     return folder

@@ -18,7 +18,7 @@ from deixis.samples.shards import write_shard
 from deixis.training.recipe import train
 from deixis.training.speed import SpeedLog
 from deixis.training.stage_run import TrainingOptions, run_stage
-from tests.toy import toy_image, toy_network, toy_plan, toy_tokenizer
+from tests.toy import toy_image, toy_model_folder, toy_plan
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 
@@ -27,9 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 def start(tmp_path_factory):
     """A folder with a model, and with samples to train on and to hold out."""
     folder = tmp_path_factory.mktemp("start")
-    network, processor = toy_network(toy_tokenizer())
-    network.save_pretrained(folder / "model")
-    processor.save_pretrained(folder / "model")
+    toy_model_folder(folder / "model")
     for split, names in {"train": "abcd", "val": "ef"}.items():
         write_shard((_sample(folder, name) for name in names), folder / f"{split}.jsonl")
     return folder
