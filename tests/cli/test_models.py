@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deixis.cli import main
 from deixis.systems.releases import PRESETS
-
-
-def typed(*words):
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    assert ended.value.code == 0
+from tests.cli.typed import typed
 
 
 def test_the_json_has_every_model(capsys):
