@@ -8,7 +8,8 @@ REGION_NAME, EXISTS = Measure("region_name", "name"), Measure("exists", "yes or 
 SPAN_NAME, SOUND_EXISTS = Measure("span_name", "name"), Measure("sound_exists", "yes or no")
 CLOUD_NAME, PHRASE_MASK = Measure("cloud_name", "name"), Measure("phrase_mask", "gIoU")
 EVENT_MASK = Measure("event_mask", "gIoU")
-SMALL = {"image": {**SIGNALS["image"], "size_px": 32, "patch_px": 8}}
+SMALL = {"image": {**SIGNALS["image"], "size_px": 32}}
+"""A quarter of the side of the world's images: what is `comparison.SMALL_PX` there is 8 px here."""
 NAMES = only(*ALL, name=3.0, exists=1.0, phrase_mask=1.0, event_mask=1.0)
 """Few tasks of every modality."""
 BY_TOKEN = "model.projection.route=token"

@@ -76,7 +76,7 @@ def plan_recipe(recipe: Recipe, done: Collection[str] = ()) -> list[StagePlan]:
 
     Raises ConfigError, DataError and CheckpointError as `training.recipe.train` does before it begins.
     """
-    network = _without_values(recipe)
+    network = network_without_values(recipe)
     mixtures = checked_mixtures(recipe, network, done)
     plans = []
     for stage in (stage for stage in recipe.stages if stage.name not in done):
@@ -156,8 +156,8 @@ def _peak_of_process() -> int | None:
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
 
 
-def _without_values(recipe: Recipe) -> DeixisForConditionalGeneration:
-    """The network that the recipe starts from."""
+def network_without_values(recipe: Recipe) -> DeixisForConditionalGeneration:
+    """The network that the recipe starts from, on the meta device. Raises ConfigError and CheckpointError."""
     if not isinstance(recipe.init, str):
         return new_model(recipe).without_values()
     opened = open_start(recipe.init)

@@ -14,6 +14,8 @@ from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.options import plain_values
 from deixis.systems import system_of
 from deixis.training.instruct import OTHER_SCENES, InstructBatches
+from deixis.training.plan import network_without_values
+from deixis.training.recipe import checked_mixtures
 from deixis.world.generate import WORLD_MODALITIES
 from tests.toy import toy_network, toy_tokenizer
 
@@ -57,6 +59,17 @@ def test_steps_keep_their_proportions(comparison):
         most = max(stage["steps"] for stage in comparison.recipe["stages"])
         assert [stage.steps for stage in few.stages] == [max(1, round(s.steps * 10 / most)) for s in whole.stages]
         assert all(stage.warmup_steps <= stage.steps for stage in few.stages)
+
+
+def test_every_variant_can_start(monkeypatch):
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)  # of a tokenizer: sizes hardly differ
+    recipes = [own.variant_recipe(name, 1) for own in COMPARISONS.values() for name in own.variants]
+    networks: dict[str, object] = {}
+    for recipe in recipes:
+        begin = repr((recipe.model, recipe.init))
+        if begin not in networks:
+            networks[begin] = network_without_values(recipe)
+        checked_mixtures(recipe, networks[begin])
 
 
 def test_a_shared_stage_counts_once():
