@@ -1,4 +1,5 @@
-"""How fast a stage is trained, in what is logged: tokens per second, and the share of time that waits for batches."""
+"""How fast a stage is trained, in what is logged: tokens and floating-point operations per second, and the share of time
+that waits for batches."""
 
 from time import perf_counter
 from typing import Any
@@ -8,12 +9,14 @@ from torch import nn
 from transformers import TrainerCallback
 
 from deixis.model.network import DeixisForConditionalGeneration
+from deixis.training.flops import FlopCounter, peak_flops
 
-TOKENS_PER_S, WAITING = "tokens_per_s", "waiting"
+TOKENS_PER_S, WAITING, TFLOPS, MFU = "tokens_per_s", "waiting", "tflop_per_s", "mfu"
 
 
 class SpeedLog(TrainerCallback):
-    """Adds `tokens_per_s` (of this process, padding left out) and `waiting` (0 to 1) to what is logged.
+    """Adds `tokens_per_s` (padding left out), `tflop_per_s`, `mfu` (0 to 1, of what the device can do: `peak_flops`) and
+    `waiting` (0 to 1) to what is logged, all of this process.
 
     It must precede the callbacks that write logs. A step begins when its batches are there, so what lies between it and
     what was last done (a step, a log, an evaluation, a checkpoint) is waiting.
@@ -21,6 +24,7 @@ class SpeedLog(TrainerCallback):
 
     def __init__(self, model: nn.Module):
         self.tokens = torch.zeros((), dtype=torch.int64)
+        self.flops = FlopCounter()
         self.waited = 0.0
         self.since = self.last = perf_counter()
         model.register_forward_pre_hook(self._count, with_kwargs=True)
@@ -50,6 +54,9 @@ class SpeedLog(TrainerCallback):
             found = {WAITING: round(self.waited / (now - self.since), 3)}
             if tokens := int(self.tokens):
                 found[TOKENS_PER_S] = round(tokens / (now - self.since), 1)
+            rate = self.flops.take() / (now - self.since)
+            peak = peak_flops(args.device, torch.bfloat16 if args.bf16 else torch.float32)
+            found |= {TFLOPS: round(rate / 1e12, 4), MFU: round(rate / peak, 3)}
             logs |= found
             state.log_history[-1] |= found
             self.tokens.zero_()

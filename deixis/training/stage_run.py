@@ -111,11 +111,12 @@ def run_stage(
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
     arguments = _arguments(options, folder, steps, seed, own_batches, held_out is not None)
-    begun = FirstStep()
+    begun, speed = FirstStep(), SpeedLog(model)
     # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
-    every = [LossLog(model), SpeedLog(model), begun, *callbacks, *_logs(options, folder), *_early_stop(patience)]
+    every = [LossLog(model), speed, begun, *callbacks, *_logs(options, folder), *_early_stop(patience)]
     trainer = PartTrainer(
         rates=rates or {},
+        flops=speed.flops,
         model=model,
         args=arguments,
         train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),

@@ -19,6 +19,7 @@ from transformers import TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from deixis.errors import DataError
+from deixis.training.flops import FlopCounter
 from deixis.training.guidance import SAMPLE_IDS
 from deixis.training.processes import gathered, is_first, process_count, process_index, wait_for_all
 from deixis.training.run_folder import DONE, last_step
@@ -30,14 +31,15 @@ SHOWN_IDS = 20
 
 
 class PartTrainer(ShardingTrainer):
-    """transformers' Trainer, with learning rates of single weights by `id`, and batches that say what they hold.
+    """transformers' Trainer, with learning rates of single weights by `id`, and batches that say what they hold; `flops`
+    counts what it computes.
 
     Raises DataError for a loss or gradient that is not finite.
     """
 
-    def __init__(self, rates: Mapping[int, float], **options: Any):
+    def __init__(self, rates: Mapping[int, float], flops: FlopCounter, **options: Any):
         super().__init__(**options)
-        self.rates = rates
+        self.rates, self.flops = rates, flops
         self.model_accepts_loss_kwargs = False  # a batch's loss is its mean, and a step's the mean of its batches
         self.seen_ids: list[str] = []  # since the last step
         self.add_callback(FiniteGradients(self))
@@ -55,6 +57,10 @@ class PartTrainer(ShardingTrainer):
         if model.training and is_sharded():
             return touching_all(model, loss)
         return result
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        with self.flops.batch():
+            return super().training_step(*args, **kwargs)
 
     def not_finite(self, what: str, ids: Sequence[str]) -> DataError:
         """The error of a step, with the ids of its samples, and where the run can go on from."""

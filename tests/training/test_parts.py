@@ -10,6 +10,7 @@ from torch import nn
 from deixis.errors import ConfigError
 from deixis.model.parts import named_parts
 from deixis.systems import SYSTEMS
+from deixis.training.flops import FlopCounter
 from deixis.training.parts import LoraOptions, TrainedParts, stage_parts
 from tests.toy import SAM_SIZES, toy_image, toy_network
 
@@ -89,7 +90,7 @@ def test_each_part_has_its_learning_rate(network, tmp_path):
 
     trained = TrainedParts(network, {"projection": "full", "masks": "full"}, learning_rates={"masks": 1e-5})
     arguments = TrainingArguments(str(tmp_path), learning_rate=1e-3, weight_decay=0.1, report_to=[])
-    optimizer = PartTrainer(rates=trained.rates, model=network, args=arguments).create_optimizer()
+    optimizer = PartTrainer(rates=trained.rates, flops=FlopCounter(), model=network, args=arguments).create_optimizer()
     rate = {id(w): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for w in group["params"]}
     parts = named_parts(network)
     assert {rate[id(weight)][0] for weight in parts["masks"].values()} == {1e-5}

@@ -125,6 +125,7 @@ def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start,
 def test_speed_is_logged(start, tmp_path):
     records = [record for record in history(tuned(start, tmp_path, steps=2))["log_history"] if "loss" in record]
     assert [record["tokens_per_s"] > 0 for record in records] == [True, True]
+    assert [0 < record["tflop_per_s"] and 0 < record["mfu"] < 1 for record in records] == [True, True]
 
 
 def test_waiting_is_the_share_of_time_without_batches(tmp_path):
