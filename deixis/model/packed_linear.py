@@ -3,11 +3,13 @@
 A step of generation has one row: reading the weights is all its time, and the fused kernels read half or a quarter of
 the bytes. They have no blocking for many rows; there the weights of a layer are written out into memory that all layers
 share, and multiplied as usual. What scales whole features or shifts whole groups is applied to the product, which is
-smaller.
+smaller. The weights are constants: a gradient passes through to what is trained before them (QLoRA: Dettmers et al.,
+NeurIPS 2023), and is multiplied by the same weights, written out again.
 """
 
 from functools import cache
 from threading import local
+from typing import Any
 
 import torch
 from jaxtyping import Float, UInt8
@@ -55,15 +57,36 @@ class PackedLinear(nn.Module):
         """The product by a plain kernel, without bias."""
         raise NotImplementedError
 
+    def back(self, rows: Float[Tensor, "row out"]) -> Float[Tensor, "row in"]:
+        """The product with the transposed weights, which the gradient of the input is."""
+        raise NotImplementedError
+
+    def product(self, rows: Float[Tensor, "row in"]) -> Float[Tensor, "row out"]:
+        """The product by the faster form, without bias."""
+        return self.fused(rows.contiguous()) if len(rows) <= self.few_rows else self.written_out(rows)
+
     def forward(self, values: Float[Tensor, "*batch in"]) -> Float[Tensor, "*batch out"]:
         rows = values.reshape(-1, self.in_features)
-        made = self.fused(rows.contiguous()) if len(rows) <= self.few_rows else self.written_out(rows)
+        made = _Product.apply(rows, self) if rows.requires_grad else self.product(rows)
         if self.bias is not None:
-            made += self.bias
+            made = made + self.bias
         return made.view(*values.shape[:-1], self.out_features)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class _Product(torch.autograd.Function):
+    """`PackedLinear.product`, whose kernels have no gradient and whose memory is written over by the next layer."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, layer: PackedLinear) -> Tensor:
+        ctx.layer = layer
+        return layer.product(rows)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # ty: ignore[incompatible-method-override]
+        return ctx.layer.back(gradient), None
 
 
 class Int8Linear(PackedLinear):
@@ -87,8 +110,13 @@ class Int8Linear(PackedLinear):
         return torch.ops.aten._weight_int8pack_mm(rows, self.weight, self.scale)
 
     def written_out(self, rows: Float[Tensor, "row in"]) -> Float[Tensor, "row out"]:
-        whole = scratch(self.weight.numel(), self.scale.dtype).view_as(self.weight).copy_(self.weight)
-        return F.linear(rows, whole).mul_(self.scale)
+        return F.linear(rows, self._levels_written()).mul_(self.scale)
+
+    def back(self, rows: Float[Tensor, "row out"]) -> Float[Tensor, "row in"]:
+        return (rows.to(self.scale.dtype) * self.scale) @ self._levels_written()
+
+    def _levels_written(self) -> Float[Tensor, "out in"]:
+        return scratch(self.weight.numel(), self.scale.dtype).view_as(self.weight).copy_(self.weight)
 
 
 class Int4Linear(PackedLinear):
@@ -126,15 +154,27 @@ class Int4Linear(PackedLinear):
         return torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.weight, GROUP, self.scale_and_zero)
 
     def written_out(self, rows: Float[Tensor, "row in"]) -> Float[Tensor, "row out"]:
+        middle = self.scale_and_zero[..., 1]
+        sums = rows.view(len(rows), len(middle), GROUP).sum(2)
+        return torch.addmm(sums @ middle, rows, self._scaled_levels())
+
+    def back(self, rows: Float[Tensor, "row out"]) -> Float[Tensor, "row in"]:
+        middle = self.scale_and_zero[..., 1]
+        rows = rows.to(middle.dtype)
+        made = rows @ self._scaled_levels().T
+        made.view(len(rows), len(middle), GROUP).add_((rows @ middle.T)[..., None])
+        return made
+
+    def _scaled_levels(self) -> Float[Tensor, "in out"]:
+        """The weights without the middle of their groups."""
         half, (groups, features, _) = int4_block() // 2, self.scale_and_zero.shape
-        scale, middle = self.scale_and_zero.unbind(2)
+        scale = self.scale_and_zero[..., 0]
         whole = scratch(groups * GROUP * features, scale.dtype).view(groups * GROUP, -1, 2, half)
         blocks = self.weight.view(-1, groups * GROUP, half)
         for place, levels in enumerate((blocks & INT4_MAX, blocks >> 4)):  # the two halves of a block
             whole[:, :, place] = levels.transpose(0, 1)
         whole.view(groups, GROUP, features).sub_(INT4_ZERO).mul_(scale[:, None])
-        sums = rows.view(len(rows), groups, GROUP).sum(2)
-        return torch.addmm(sums @ middle, rows, whole.view(groups * GROUP, features))
+        return whole.view(groups * GROUP, features)
 
 
 KINDS: dict[str, type[PackedLinear]] = {"int8": Int8Linear, "int4": Int4Linear}

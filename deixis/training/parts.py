@@ -21,7 +21,9 @@ from deixis.conversation import System
 from deixis.errors import ConfigError
 from deixis.files.whole import whole_folder
 from deixis.model.network import DeixisForConditionalGeneration
-from deixis.model.parts import named_parts
+from deixis.model.packed_linear import PackedLinear
+from deixis.model.parts import named_parts, part_of
+from deixis.model.shrinking import small_bytes, small_layers
 from deixis.options import Checked, Count, NonNegative, did_you_mean
 
 How = Literal["full", "lora"]
@@ -130,6 +132,16 @@ def check_parts(
     return _target_layers(network, parts, how, lora or LoraOptions())
 
 
+def check_quantized(network: nn.Module, how: Mapping[str, How], word: str, device: str) -> None:
+    """Raises ConfigError for a part that would be trained whole, though its layers are quantized on a device."""
+    small = [name for name, layer in small_layers(network).items() if small_bytes(layer, word, device) is not None]
+    small += [name for name, layer in network.named_modules() if isinstance(layer, PackedLinear)]
+    if part := next((part for part, way in how.items() if way == "full" and part in map(part_of, small)), None):
+        raise ConfigError(
+            f"parts: expected {part}: lora beside quantization, as weights of {word} cannot be trained; got full"
+        )
+
+
 def stage_parts(
     network: DeixisForConditionalGeneration, system: System, how: Mapping[str, How] | None
 ) -> dict[str, How]:
@@ -145,12 +157,11 @@ def _target_layers(
 ) -> dict[str, list[str]]:
     """The names of the layers of each part that get adapters."""
     layers: dict[str, list[str]] = {}
+    packed = [name for name, layer in network.named_modules() if isinstance(layer, PackedLinear)]
     for part in (part for part, way in how.items() if way == "lora"):
-        linear = [
-            name.removesuffix(".weight")
-            for name in parts[part]
-            if name.endswith(".weight") and isinstance(network.get_submodule(name.removesuffix(".weight")), nn.Linear)
-        ]
+        whole = (name.removesuffix(".weight") for name in parts[part] if name.endswith(".weight"))
+        linear = [name for name in whole if isinstance(network.get_submodule(name), nn.Linear)]
+        linear += [name for name in packed if part_of(name) == part]
         layers[part] = [name for name in linear if name.rpartition(".")[2] in lora.targets]
         if not layers[part]:
             known = sorted({name.rpartition(".")[2] for name in linear})
@@ -163,11 +174,14 @@ def _target_layers(
 
 def _adapted(network: nn.Module, layers: Mapping[str, list[str]], lora: LoraOptions) -> Any:
     from peft import LoraConfig, get_peft_model
+    from peft.tuners.lora import Linear
 
     targets = [name for names in layers.values() for name in names]
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
+    config._register_custom_module({PackedLinear: Linear})  # documented by PEFT for layers that it does not know
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # PEFT asks transformers by a name that it will drop
+        warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)  # of packed layers
         return get_peft_model(network, config)
 
 

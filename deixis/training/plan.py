@@ -5,6 +5,7 @@ read. What activations add depends on the samples, and is measured on the first 
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -12,16 +13,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import nn
 from transformers import TrainerCallback
 
 from deixis.errors import CheckpointError, UnsupportedError
 from deixis.model.network import DeixisForConditionalGeneration
-from deixis.model.parts import named_parts
+from deixis.model.parts import named_parts, part_of
+from deixis.model.shrinking import small_bytes, small_layers
 from deixis.systems import system_of
 from deixis.systems.conversion import meta_network
 from deixis.systems.needs import size_text
 from deixis.training.new_model import new_model
 from deixis.training.parts import check_parts, stage_parts
+from deixis.training.processes import device
 from deixis.training.recipe import checked_mixtures
 from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
 from deixis.training.stage_network import first_seed, stage_network, trained_parts
@@ -85,7 +89,7 @@ def plan_recipe(recipe: Recipe, done: Collection[str] = ()) -> list[StagePlan]:
         if steps is None:
             assert mixture is not None, "a recipe without steps has data that end"
             steps = -(-(mixture.length or 0) // stage.batch[DATA]) // stage.accumulate
-        parts = _parts(stage, network, getattr(torch, recipe.dtype).itemsize)
+        parts = _parts(stage, network, getattr(torch, recipe.dtype).itemsize, recipe.quantization)
         plans.append(StagePlan(stage, parts, steps, None if mixture is None else sum(mixture.sizes)))
     return plans
 
@@ -168,8 +172,10 @@ def network_without_values(recipe: Recipe) -> DeixisForConditionalGeneration:
     return network
 
 
-def _parts(stage: Stage, network: DeixisForConditionalGeneration, frozen_bytes: int) -> dict[str, PartPlan]:
-    parts = named_parts(network)
+def _parts(
+    stage: Stage, network: DeixisForConditionalGeneration, frozen_bytes: int, word: str | None
+) -> dict[str, PartPlan]:
+    parts, saved = named_parts(network), _saved_by_quantization(network, frozen_bytes, word)
     if isinstance(stage, DenseStage):
         how, adapters, rank = dict.fromkeys(parts, "full"), {}, 0
     else:
@@ -182,6 +188,17 @@ def _parts(stage: Stage, network: DeixisForConditionalGeneration, frozen_bytes: 
         # two matrices beside each layer: (rank, in) and (out, rank)
         added = rank * sum(sum(layer.get_parameter("weight").shape) for layer in layers)
         trained = count if how.get(name) == "full" else added
-        weight_bytes = trained * TRAINED_BYTES + (0 if how.get(name) == "full" else count * frozen_bytes)
+        weight_bytes = trained * TRAINED_BYTES + (0 if how.get(name) == "full" else count * frozen_bytes - saved[name])
         plans[name] = PartPlan(count + added, trained, weight_bytes)
     return plans
+
+
+def _saved_by_quantization(network: nn.Module, frozen_bytes: int, word: str | None) -> Counter[str]:
+    """The bytes by which the frozen weights of each part are smaller."""
+    saved: Counter[str] = Counter()
+    if word is None:
+        return saved
+    for name, layer in small_layers(network).items():
+        nbytes = small_bytes(layer, word, device().type)
+        saved[part_of(name)] += 0 if nbytes is None else layer.weight.numel() * frozen_bytes - nbytes
+    return saved

@@ -25,6 +25,13 @@ def on_cpu() -> bool:
     return not torch.cuda.is_available() and not torch.backends.mps.is_available()
 
 
+def device() -> torch.device:
+    """The device that this process trains on."""
+    found = _state().device
+    assert found is not None, "a group of processes has joined"
+    return found
+
+
 def _state() -> PartialState:
     """Joins the group of processes at the first call."""
     return PartialState(cpu=on_cpu())

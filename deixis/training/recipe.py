@@ -15,21 +15,20 @@ import torch
 from deixis.errors import ConfigError
 from deixis.model.extend import copy_modality
 from deixis.model.network import DeixisForConditionalGeneration
-from deixis.model.processor import DeixisProcessor
 from deixis.options import check_choice
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.systems import system_of
 from deixis.training.classifier import ClassifyRecipe, train_classifier
 from deixis.training.instruct import PAIR, PAIRS, Instructor
-from deixis.training.parts import ADAPTER, TrainedParts, check_parts, stage_parts
-from deixis.training.processes import alone_together, by_first, process_count, share
+from deixis.training.parts import ADAPTER, TrainedParts, check_parts, check_quantized, stage_parts
+from deixis.training.processes import alone_together, by_first, device, process_count, share
 from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe, Stage
 from deixis.training.run_folder import MODEL, load_into, save, write_copy
 from deixis.training.same_run import check_same_run, set_aside
 from deixis.training.sample_batches import SampleBatches
 from deixis.training.stage_network import first_seed, held_out_batches, stage_network, trained_parts
 from deixis.training.stage_run import run_stage
-from deixis.training.start import dense_heads, start_model
+from deixis.training.start import dense_heads, start_model, with_adapter
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +82,7 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
             by_first(batches.skipped.report)
         start = recipe.init if isinstance(recipe.init, str) else None  # a network of parts lies in no folder
         before = start if number == 0 else str(_trained(recipe.stages[number - 1], out))
-        _finish(trained, before, heads, processor, folder)
+        _finish(trained, recipe, before, heads, processor, folder)
     return _trained(recipe.stages[-1], out)
 
 
@@ -92,11 +91,16 @@ def _begin(recipe: Recipe, out: Path, extended: tuple[str, ...]) -> None:
     write_copy(recipe, out)
 
 
-def _finish(trained: TrainedParts, before: str | None, heads, processor: DeixisProcessor, folder: Path) -> None:
+def _finish(trained: TrainedParts, recipe: Recipe, before: str | None, heads, processor, folder: Path) -> None:
     """Writes the model and the adapters of a stage, whose network is plain again afterwards; before: its start."""
     by_first(lambda: trained.save_adapters(folder / ADAPTER, before))
-    trained.merge()
-    by_first(lambda: save(trained.network, heads, processor, folder / MODEL))
+    if recipe.quantization is None:
+        trained.merge()
+
+    def plain() -> DeixisForConditionalGeneration:
+        return trained.network if recipe.quantization is None else with_adapter(recipe, folder / ADAPTER)
+
+    by_first(lambda: save(plain(), heads, processor, folder / MODEL))
 
 
 def _trained(stage: Stage, out: Path) -> Path:
@@ -126,6 +130,8 @@ def checked_mixtures(
             check_choice("start_as", name, network.config.modalities)
         how = stage_parts(network, system_of(network.config), stage.parts)
         check_parts(network, how, stage.lora, stage.learning_rates)
+        if recipe.quantization is not None:
+            check_quantized(network, how, recipe.quantization, device().type)
         if stage.mixture is not None:
             mixtures[stage.name] = Mixture(stage.mixture, first_seed(recipe, number))
             _check_steps(stage, mixtures[stage.name])

@@ -183,6 +183,8 @@ class Recipe:
     each a folder, a file or a hub id."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of weights while they are not trained; those that are trained are float32."""
+    quantization: Literal["int8", "int4"] | None = None
+    """Of the layers that a trained model's `init` stands in memory with, beside which adapters are trained (QLoRA)."""
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -194,6 +196,11 @@ class Recipe:
             )
         if not is_whole:
             check_known("init.", self.init or {}, tuple(PARTS))
+        if self.quantization and (not is_whole or len(self.stages) > 1):
+            raise ConfigError(
+                "quantization: expected beside a trained model in `init` and one stage, after which adapters are added "
+                f"to the model's own weights; got {len(self.stages)} stages{'' if is_whole else ' of a new network'}"
+            )
         unmixed = [stage.name for stage in self.stages if not stage.bf16]
         if self.dtype == "bfloat16" and unmixed:
             raise ConfigError(f"stage {unmixed[0]}: bf16: expected true beside dtype bfloat16; got false")

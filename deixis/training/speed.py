@@ -1,5 +1,4 @@
-"""How fast a stage is trained, in what is logged: tokens and floating-point operations per second, and the share of time
-that waits for batches."""
+"""How fast a stage is trained, in what is logged: tokens, floating-point operations, and waiting for batches."""
 
 from time import perf_counter
 from typing import Any
@@ -15,8 +14,8 @@ TOKENS_PER_S, WAITING, TFLOPS, MFU = "tokens_per_s", "waiting", "tflop_per_s", "
 
 
 class SpeedLog(TrainerCallback):
-    """Adds `tokens_per_s` (padding left out), `tflop_per_s`, `mfu` (0 to 1, of what the device can do: `peak_flops`) and
-    `waiting` (0 to 1) to what is logged, all of this process.
+    """Adds `tokens_per_s` (padding left out), `tflop_per_s`, `mfu` (0 to 1, of `peak_flops`) and `waiting` (0 to 1) to
+    what is logged, all of this process.
 
     It must precede the callbacks that write logs. A step begins when its batches are there, so what lies between it and
     what was last done (a step, a log, an evaluation, a checkpoint) is waiting.
@@ -56,7 +55,7 @@ class SpeedLog(TrainerCallback):
                 found[TOKENS_PER_S] = round(tokens / (now - self.since), 1)
             rate = self.flops.take() / (now - self.since)
             peak = peak_flops(args.device, torch.bfloat16 if args.bf16 else torch.float32)
-            found |= {TFLOPS: round(rate / 1e12, 4), MFU: round(rate / peak, 3)}
+            found |= {name: float(f"{value:.3g}") for name, value in ((TFLOPS, rate / 1e12), (MFU, rate / peak))}
             logs |= found
             state.log_history[-1] |= found
             self.tokens.zero_()

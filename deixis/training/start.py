@@ -1,11 +1,13 @@
 """What training starts from: a new network of a recipe's sizes, with or without weights of parts, or a trained one."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from deixis.checkpoints import Opened, open_config_and_processor, open_pretrained
+from deixis.checkpoints.quantization import open_quantized
 from deixis.errors import ConfigError
 from deixis.model.masks.cells import fine_cells
 from deixis.model.network import DeixisForConditionalGeneration
@@ -13,6 +15,7 @@ from deixis.model.processor import DeixisProcessor
 from deixis.signals import MODALITIES
 from deixis.training.dense import DenseHeads
 from deixis.training.new_model import new_model
+from deixis.training.processes import device
 from deixis.training.recipe_file import Recipe
 
 SPLIT = {1: 4, 2: 2, 3: 1}  # axes of a position -> parts of a token, per axis, that a dense head predicts
@@ -21,16 +24,27 @@ SPLIT = {1: 4, 2: 2, 3: 1}  # axes of a position -> parts of a token, per axis, 
 def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
     """The network and processor that training starts from: new from `model`, or trained from `init`.
 
-    Raises ConfigError where the sizes make no network, CheckpointError for weights that do not fit it.
+    Raises ConfigError where the sizes make no network, CheckpointError for weights that do not fit it,
+    UnsupportedError where quantized ones have no kernels.
     """
     dtype = getattr(torch, recipe.dtype)
     if isinstance(recipe.init, str):
-        return open_pretrained(open_start(recipe.init), dtype=dtype)
+        opened = open_start(recipe.init)
+        if recipe.quantization is not None:
+            return open_quantized(opened, dtype, recipe.quantization, device())
+        return open_pretrained(opened, dtype=dtype)
     model = new_model(recipe)
     network = model.build(dtype)
     if recipe.has_new_words:
         smooth_number_embeddings(network)
     return network, model.processor
+
+
+def with_adapter(recipe: Recipe, adapter: Path) -> DeixisForConditionalGeneration:
+    """The network that a recipe starts from, whole, with what was trained beside its quantized weights added."""
+    assert isinstance(recipe.init, str), "quantization stands beside a trained model"
+    network, _ = open_pretrained(open_start(recipe.init).with_adapter(adapter), dtype=getattr(torch, recipe.dtype))
+    return network
 
 
 def open_start(init: str) -> Opened:

@@ -31,8 +31,9 @@ SHOWN_IDS = 20
 
 
 class PartTrainer(ShardingTrainer):
-    """transformers' Trainer, with learning rates of single weights by `id`, and batches that say what they hold; `flops`
-    counts what it computes.
+    """transformers' Trainer, with learning rates of single weights by `id`, and batches that say what they hold.
+
+    flops: counts what it computes.
 
     Raises DataError for a loss or gradient that is not finite.
     """

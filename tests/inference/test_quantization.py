@@ -128,6 +128,26 @@ def test_packed_layers_give_the_products_of_the_rounded_weights(kind, levels, dt
     torch.testing.assert_close(few.float(), expected[:, :3], **close)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("kind", [pytest.param(Int8Linear, id="int8"), pytest.param(Int4Linear, id="int4")])
+@pytest.mark.parametrize("count", [pytest.param(3, id="few rows"), pytest.param(150, id="many")])
+def test_gradients_pass_through_packed_layers(kind, dtype, count):
+    """As through layers of the rounded weights; two in turn share the memory that weights are written out into."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(96, 192, dtype=dtype), torch.nn.Linear(192, 64, dtype=dtype)]
+    packed = [kind(layer.requires_grad_(False)) for layer in layers]
+    for layer, own in zip(layers, packed, strict=True):
+        own.pack(layer.weight.data)
+        layer.weight.data = own.written_out(torch.eye(layer.in_features, dtype=dtype)).T.contiguous()
+    rows = torch.randn(count, 96, dtype=dtype, requires_grad=True)
+    expected, got = (
+        torch.autograd.grad(chain[1](torch.tanh(chain[0](rows))).square().sum(), rows)[0].float()
+        for chain in (layers, packed)
+    )
+    close = 0.05 if dtype == torch.bfloat16 else 1e-4
+    torch.testing.assert_close(got, expected, rtol=close, atol=close * float(expected.abs().max()))
+
+
 @pytest.mark.parametrize(
     ("width", "features", "fits"),
     [

@@ -28,7 +28,7 @@ class Attention(nn.Module):
 
 
 @pytest.mark.parametrize(
-    "build, needs_input_grad, products",
+    ("build", "needs_input_grad", "products"),
     [
         pytest.param(two_layers, True, 6, id="forward, and backward to weights and inputs"),
         pytest.param(two_layers, False, 5, id="inputs without gradients"),

@@ -11,7 +11,7 @@ from deixis.errors import ConfigError
 from deixis.model.parts import named_parts
 from deixis.systems import SYSTEMS
 from deixis.training.flops import FlopCounter
-from deixis.training.parts import LoraOptions, TrainedParts, stage_parts
+from deixis.training.parts import LoraOptions, TrainedParts, check_quantized, stage_parts
 from tests.toy import SAM_SIZES, toy_image, toy_network
 
 SAM = {"pointing": {"dim": 16, "backbone": "sam"}, "mask_config": SAM_SIZES}
@@ -126,6 +126,12 @@ def test_each_part_has_its_learning_rate(network, tmp_path):
 def test_what_does_not_fit_is_refused(network, arguments, match):
     with pytest.raises(ConfigError, match=match):
         TrainedParts(network, *arguments)
+
+
+def test_quantized_weights_are_not_trained(network):
+    check_quantized(network, {"language_model": "lora", "embeddings": "full", "masks": "full"}, "int8", "cpu")
+    with pytest.raises(ConfigError, match=r"parts: expected encoder: lora beside quantization, .* of int8 .* got full"):
+        check_quantized(network, {"encoder": "full"}, "int8", "cpu")
 
 
 def test_systems_train_their_own_parts(network):

@@ -2,7 +2,9 @@
 
 import pytest
 
+from deixis.checkpoints.quantization import weight_bytes
 from deixis.errors import ConfigError, DataError, UnsupportedError
+from deixis.inference import load
 from deixis.training.instruct import InstructBatches
 from deixis.training.plan import MEASURED_STEPS, check_memory, measure_steps, plan_recipe
 from deixis.training.recipe_changes import changed
@@ -16,8 +18,11 @@ def model(tmp_path_factory):
 
 
 def plan_of(model, dtype="float32", **changes):
-    stage = {**toy_recipe()["stages"][1], "dense_weight": 0.0, **changes}
-    return toy_plan(model=None, vocab_size=None, init=str(model[0]), stages=[stage], dtype=dtype)
+    return toy_plan(model=None, vocab_size=None, init=str(model[0]), stages=[_stage(**changes)], dtype=dtype)
+
+
+def _stage(**changes):
+    return {**toy_recipe()["stages"][1], "dense_weight": 0.0, **changes}
 
 
 def test_parameters_and_memory_are_counted_before_weights_are_read(model):
@@ -34,6 +39,19 @@ def test_parameters_and_memory_are_counted_before_weights_are_read(model):
     assert sum(part.weights for part in plan.parts.values()) == whole + added
     assert plan.nbytes == 2 * (whole - projection) + 16 * (projection + added)
     assert (plan.steps, plan.samples) == (4, None)
+
+
+def test_quantized_weights_are_counted_smaller(model):
+    parts, (folder, network) = {"language_model": "lora"}, model
+    whole, small = (
+        plan_recipe(
+            toy_plan(model=None, vocab_size=None, init=str(folder), stages=[_stage(parts=parts)], quantization=word)
+        )[0]
+        for word in (None, "int8")
+    )
+    quantized = load(folder, device="cpu", dtype="float32", quantization="int8").network
+    before = sum(weight.nbytes for weight in network.parameters())
+    assert whole.nbytes - small.nbytes == pytest.approx(before - weight_bytes(quantized), rel=0.03)  # and buffers
 
 
 def test_what_does_not_fit_names_what_to_lower(model):

@@ -45,16 +45,12 @@ def tuned(start, tmp_path, *, dtype="float32", **changes):
     return trained(start, tmp_path / "run", [changes], dtype)
 
 
-def trained(start, out, stages, dtype="float32"):
+def trained(start, out, stages, dtype="float32", **fields):
     """The model of a run of stages, each given by what it changes of a common one."""
-    plan = toy_plan(
-        model=None,
-        vocab_size=None,
-        init=str(start / "model"),
-        stages=[_stage(start, own) for own in stages],
-        dtype=dtype,
+    stages = [_stage(start, own) for own in stages]
+    return train(
+        toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=stages, dtype=dtype, **fields), out
     )
-    return train(plan, out)
 
 
 def _stage(start, changes):
@@ -227,3 +223,18 @@ def test_wrong_options_are_refused(start, tmp_path, changes, match, monkeypatch)
     with pytest.raises(ConfigError, match=match):
         tuned(start, tmp_path, **changes)
     assert not (tmp_path / "run").exists()
+
+
+def test_adapters_beside_quantized_weights_are_added_to_the_whole_ones(start, tmp_path):
+    changes = {"parts": {"language_model": "lora"}, "lora": {"dropout": 0.0}, "learning_rate": 0.01}
+    model = trained(start, tmp_path / "run", [changes], quantization="int8")
+    before, after = (load_file(folder / "model.safetensors") for folder in (start / "model", model))
+    lora = load_file(model.parent / "adapter" / "adapter_model.safetensors")
+    targets = [name for name in before if name.endswith(("q_proj.weight", "v_proj.weight")) and "language" in name]
+    assert targets
+    for name, weight in before.items():
+        if name in targets:
+            down, up = (lora[f"base_model.model.{name.removesuffix('.weight')}.lora_{end}.weight"] for end in "AB")
+            assert up.abs().max() > 1e-3
+            weight = weight + 2 * up @ down  # alpha / rank
+        torch.testing.assert_close(after[name], weight)
