@@ -13,7 +13,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from deixis.errors import CheckpointError, DataError, one_line
+from deixis.errors import CheckpointError, DataError, is_out_of_memory, one_line
 from deixis.files.json_text import parse_json, read_text
 
 MAX_GROWTH = 200
@@ -37,7 +37,8 @@ def read_tokenizer_json(file: Path) -> Tokenizer:
     except (CheckpointError, DataError) as error:
         raise CheckpointError(f"tokenizer.json: {str(error).removeprefix(f'{file}: ')}") from error
     except BaseException as error:  # the library raises bare exceptions, and its panics are no Exception
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        panic = type(error).__name__ == "PanicException"
+        if is_out_of_memory(error) or not (panic or isinstance(error, Exception)):
             raise
         raise CheckpointError(
             f"tokenizer.json: expected a tokenizer, got another file ({one_line(error, 200)})"

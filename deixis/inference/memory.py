@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from deixis.checkpoints import Opened
+from deixis.checkpoints.weight_names import WEIGHTS
 from deixis.errors import ConfigError, UnsupportedError
 from deixis.systems.needs import ROOM, WHOLE, Needs, needs_of, size_text
 
@@ -25,7 +26,7 @@ def choose_dtype(
     """
     assert opened.config is not None, "a classifier is small"
     try:
-        needs, free = needs_of(opened.config), free_bytes(place)
+        needs, free = needs_of(opened.config), free_bytes(place, _mapped_bytes(opened.small))
     except ConfigError as error:
         raise ConfigError(f"model '{opened.name}': config.json: {error}") from error
     usual = torch.float32 if place.type == "cpu" and quantization is None else torch.bfloat16
@@ -50,18 +51,24 @@ def choose_dtype(
     return dtype
 
 
-def free_bytes(place: torch.device) -> int | None:
+def free_bytes(place: torch.device, mapped_bytes: int = 0) -> int | None:
     """Memory that is free for a model on a device; None where the system does not say.
 
     On the CPU the least of what the machine has to give, what the control group leaves, and what the limit on
-    addresses leaves (ulimit -v).
+    addresses (ulimit -v) leaves beside `mapped_bytes` of files, which are mapped whole while weights are read.
     """
     if place.type == "cuda":
         return torch.cuda.mem_get_info(place)[0]
     if place.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
-    found = (_available(), _left_in_group(), _left_of_addresses())
+    addresses = _left_of_addresses()
+    found = (_available(), _left_in_group(), None if addresses is None else max(0, addresses - mapped_bytes))
     return min((nbytes for nbytes in found if nbytes is not None), default=None)
+
+
+def _mapped_bytes(folder: Path) -> int:
+    """Of the files of weights in a folder; 0 before they are downloaded."""
+    return sum(file.stat().st_size for file in folder.glob(WEIGHTS))
 
 
 def _what_fits(needs: Needs, place: torch.device, free: int) -> str:
