@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deixis.ablations.answers import Settings
-from deixis.ablations.base import BUNDLED_FACTOR, QUESTION_S, SECONDS, START_S
+from deixis.ablations.base import QUESTION_S, ROW_S, START_S
 from deixis.ablations.comparison import Comparison
 from deixis.training.recipe_file import Recipe, Stage
 
@@ -21,7 +21,7 @@ class Cost:
 def cost_of(comparison: Comparison, settings: Settings) -> Cost:
     """The estimated cost of a whole run, on one thread of a CPU."""
     stages = list(trained_stages(comparison, settings))
-    seconds = sum(_seconds(stage) for stage in stages) * (BUNDLED_FACTOR if "init" in comparison.recipe else 1)
+    seconds = ROW_S * sum((stage.steps or 0) * sum(stage.batch.values()) for stage in stages)
     tasks = {measure.task for measure in comparison.measures}
     trainings = len(comparison.variants)
     seconds += trainings * (START_S + len(tasks) * settings.questions * QUESTION_S)
@@ -45,7 +45,3 @@ def shared_stages(recipe: Recipe, other: Recipe) -> int:
         return 0
     pairs = list(zip(recipe.stages, other.stages, strict=False))
     return next((number for number, (stage, same) in enumerate(pairs) if stage != same), len(pairs))
-
-
-def _seconds(stage: Stage) -> float:
-    return (stage.steps or 0) * sum(stage.batch.values()) * SECONDS[stage.task]

@@ -1,6 +1,6 @@
 """What Ferret compares (You et al., ICLR 2024), or decides without a comparison."""
 
-from deixis.ablations.base import dense, instruct, only, recipe
+from deixis.ablations.base import SLOWLY, instruct, only, parts, recipe
 from deixis.ablations.comparison import Claim, Comparison, Measure, Variant
 
 BY_FORM = tuple(Measure("region_name", "name", form) for form in ("by point", "by box", "by free form"))
@@ -10,7 +10,9 @@ ABSENCE, EXISTS = Measure("absence", "found or none"), Measure("exists", "yes or
 PHRASE_MASK = Measure("phrase_mask", "gIoU")
 ABOUT_REGIONS = only("image", name=4.0, part_name=2.0, colour=2.0)
 """Tasks in which a region is the input."""
-ABOUT_ABSENCE = only("image", phrase_mask=2.0, exists=2.0, absence=2.0)
+NEW_SAMPLER = recipe(instruct(tasks=ABOUT_REGIONS, parts=parts("sampler")), new=("sampler",))
+"""A new sampler, which is all that is trained."""
+ABOUT_ABSENCE = only("image", phrase_mask=3.0, absence=1.0)
 
 COMPARISONS = (
     Comparison(
@@ -18,8 +20,11 @@ COMPARISONS = (
         question="Are regions read by the spatial-aware sampler, or as the average under their mask?",
         finding="the sampler is better: by point 67.9 and 67.1, by box 79.4 and 77.2, by free form 69.8 and 68.9",
         source="Ferret, table 6",
-        recipe=recipe(dense(), instruct(tasks=ABOUT_REGIONS)),
-        variants={"sampler": Variant(), "average": Variant(("model.sampler={type: average, in_dim: 64}",))},
+        recipe=NEW_SAMPLER,
+        variants={
+            "sampler": Variant(),
+            "average": Variant(("model.sampler.type=average", "model.sampler.pooling=mean")),
+        },
         claims=(Claim("sampler", "average", (*BY_FORM, PART_NAME)),),
         beside=(REGION_NAME, COLOUR),
     ),
@@ -28,7 +33,7 @@ COMPARISONS = (
         question="Are neighbours in the sampler pooled by their maximum or their mean?",
         finding="by the maximum; no comparison",
         source="Ferret, section 3.2",
-        recipe=recipe(dense(), instruct(tasks=ABOUT_REGIONS)),
+        recipe=NEW_SAMPLER,
         variants={"max": Variant(), "mean": Variant(("model.sampler.pooling=mean",))},
         claims=(Claim("max", "mean", (REGION_NAME, PART_NAME, COLOUR)),),
     ),
@@ -37,7 +42,10 @@ COMPARISONS = (
         question="Does a question give a region's features alone, or its coordinates beside them?",
         finding="both, the hybrid representation; no comparison",
         source="Ferret, section 3.1",
-        recipe=recipe(dense(), instruct(tasks=ABOUT_REGIONS)),
+        recipe=recipe(
+            instruct(tasks=ABOUT_REGIONS, parts=parts("sampler", "language_model"), learning_rates=SLOWLY),
+            new=("sampler",),
+        ),
         variants={
             "both": Variant(("model.notation={region_coordinates: true}",)),
             "features": Variant(),
@@ -53,7 +61,7 @@ COMPARISONS = (
         question="Do requests to find what is absent teach a model to say so?",
         finding="95 k negatives are mined so that the model is robust; no comparison",
         source="Ferret, section 4.3",
-        recipe=recipe(dense(), instruct(tasks=ABOUT_ABSENCE)),
+        recipe=recipe(instruct(tasks=ABOUT_ABSENCE, parts=parts("language_model"), learning_rates=SLOWLY)),
         variants={
             "negatives": Variant(),
             "none": Variant(("stages.instruct.tasks.absence=0",)),

@@ -1,27 +1,26 @@
 """What LISA compares (Lai et al., CVPR 2024)."""
 
-from deixis.ablations.base import dense, instruct, only, recipe
+from deixis.ablations.base import instruct, only, parts, recipe
 from deixis.ablations.comparison import Claim, Comparison, Measure, Variant
 
 REASONING, PHRASE_MASK = Measure("reasoning_mask", "gIoU"), Measure("phrase_mask", "gIoU")
-PART_MASK, REGION_NAME = Measure("part_mask", "gIoU"), Measure("region_name", "name")
-BESIDE_ENCODER = (
-    "tokenizers: full, projection: full, sampler: full, language_model: full, embeddings: full, masks: full"
-)
-MASKS = only("image", phrase_mask=4.0, part_mask=2.0, reasoning=4.0, name=2.0)
-"""Tasks that are answered by masks, and names."""
+PART_MASK = Measure("part_mask", "gIoU")
+MASKS = only("image", phrase_mask=4.0, part_mask=1.0, reasoning=3.0)
+"""Tasks that are answered by masks."""
+NEW_HEAD = parts("masks")
+FEATURES = "encoder: {how}, masks: full"
 
 COMPARISONS = (
     Comparison(
         name="mask_features",
         question="Are the features that are masked frozen, adapted by LoRA, or trained?",
         finding="frozen is better than LoRA: gIoU 44.4 and 41.5, and 52.9 and 51.8 with reasoning samples",
-        source="LISA, table 4, with SAM's encoder; here the shared one, pretrained on images",
-        recipe=recipe(dense(), instruct(tasks=MASKS)),
+        source="LISA, table 4, with SAM's encoder; here the shared one",
+        recipe=recipe(instruct(tasks=MASKS, parts=NEW_HEAD), new=("masks",)),
         variants={
-            "frozen": Variant((f"stages.instruct.parts={{{BESIDE_ENCODER}}}",)),
-            "lora": Variant((f"stages.instruct.parts={{encoder: lora, {BESIDE_ENCODER}}}",)),
-            "trained": Variant(),
+            "frozen": Variant(),
+            "lora": Variant((f"stages.instruct.parts={{{FEATURES.format(how='lora')}}}",)),
+            "trained": Variant((f"stages.instruct.parts={{{FEATURES.format(how='full')}}}",)),
         },
         claims=(Claim("frozen", "lora", (REASONING, PHRASE_MASK)),),
         beside=(PART_MASK,),
@@ -31,13 +30,13 @@ COMPARISONS = (
         question="Do samples of named things and their masks help masks of things that are only implied?",
         finding="yes: without semantic segmentation gIoU 30.4 for 52.9",
         source="LISA, section 4.3, on its training data",
-        recipe=recipe(dense(), instruct(tasks=MASKS)),
+        recipe=recipe(instruct(tasks=MASKS, parts=NEW_HEAD), new=("masks",)),
         variants={
             "with": Variant(),
             "without": Variant(("stages.instruct.tasks.phrase_mask=0", "stages.instruct.tasks.part_mask=0")),
         },
         claims=(Claim("with", "without", (REASONING,)),),
-        beside=(PHRASE_MASK, REGION_NAME),
+        beside=(PHRASE_MASK,),
     ),
     Comparison(
         name="reasoning_samples",
@@ -45,19 +44,12 @@ COMPARISONS = (
         finding="yes: 239 samples raise gIoU from 44.4 to 52.9 (7B)",
         source="LISA, table 1; here 240 questions",
         recipe=recipe(
-            dense(),
-            instruct(tasks={**MASKS, "reasoning": 0.0}),
-            instruct(
-                15,
-                name="reasoning",
-                batch={"image": 4},
-                questions=4,
-                warmup_steps=3,
-                tasks=only("image", reasoning=1.0),
-            ),
+            instruct(tasks={**MASKS, "reasoning": 0.0}, parts=NEW_HEAD),
+            instruct(8, name="reasoning", tasks=only("image", reasoning=1.0), parts=NEW_HEAD),
+            new=("masks",),
         ),
-        variants={"with": Variant(), "without": Variant(stages=("dense", "instruct"))},
+        variants={"with": Variant(), "without": Variant(stages=("instruct",))},
         claims=(Claim("with", "without", (REASONING,)),),
-        beside=(PHRASE_MASK, REGION_NAME),
+        beside=(PHRASE_MASK,),
     ),
 )

@@ -1,22 +1,27 @@
 """What OneLLM compares (Han et al., CVPR 2024), or decides without a comparison."""
 
-from deixis.ablations.base import JOINT, SIGNALS, dense, instruct, only, recipe
+from deixis.ablations.base import JOINT, instruct, only, parts, recipe
 from deixis.ablations.comparison import Claim, Comparison, Measure, Variant
 
 ALL = ("image", "audio", "point_cloud")
 REGION_NAME, EXISTS = Measure("region_name", "name"), Measure("exists", "yes or no")
 SPAN_NAME, SOUND_EXISTS = Measure("span_name", "name"), Measure("sound_exists", "yes or no")
-CLOUD_NAME, PHRASE_MASK = Measure("cloud_name", "name"), Measure("phrase_mask", "gIoU")
-EVENT_MASK = Measure("event_mask", "gIoU")
-SMALL = {"image": {**SIGNALS["image"], "size_px": 32}}
-"""A quarter of the side of the world's images: what is `comparison.SMALL_PX` there is 8 px here."""
-NAMES = only(*ALL, name=3.0, exists=1.0, phrase_mask=1.0, event_mask=1.0)
-"""Few tasks of every modality."""
-BY_TOKEN = "model.projection.route=token"
-FROZEN_ENCODER = (
-    "{tokenizers: full, projection: full, sampler: full, language_model: full, embeddings: full, masks: full}"
+PHRASE_MASK, EVENT_MASK = Measure("phrase_mask", "gIoU"), Measure("event_mask", "gIoU")
+CLOUD_MASK = Measure("cloud_phrase_mask", "gIoU")
+FINDS = only(*ALL, phrase_mask=1.0, event_mask=1.0)
+"""Tasks that only what the projection passes on can answer: a region of a question is read by the sampler."""
+NEW_PROJECTION = recipe(
+    instruct(batch=JOINT, tasks=FINDS, parts=parts("projection"), guide_weight=0.5), new=("projection",)
 )
-FROZEN_LANGUAGE = "{encoder: full, tokenizers: full, projection: full, sampler: full, masks: full}"
+"""A new projection, which is all that is trained."""
+ALL_SIGNALS = (PHRASE_MASK, EVENT_MASK, CLOUD_MASK)
+BY_TOKEN = "model.projection.route=token"
+ABOUT_SOUND = only("audio", name=2.0, exists=2.0, event_mask=1.0)
+SEEN = only("image", name=3.0, phrase_mask=2.0)
+EYES = parts("encoder", "tokenizers", "projection", "sampler", "masks")
+"""What is between an image and the language model."""
+SMALL = {"image": {"size_px": 32}}
+"""A quarter of the side of the world's images: what is `comparison.SMALL_PX` there is 8 px here."""
 
 COMPARISONS = (
     Comparison(
@@ -24,17 +29,16 @@ COMPARISONS = (
         question="How are the experts of the projection weighted?",
         finding="soft weights are best: NoCaps 115.8, VQAv2 71.6; sparse 112.8, 71.1; constant 109.8, 67.7",
         source="OneLLM, table 8",
-        recipe=recipe(dense(), instruct(batch=JOINT, tasks=NAMES), signals=ALL),
+        recipe=NEW_PROJECTION,
         variants={
             "soft": Variant((BY_TOKEN,)),
             "sparse": Variant((BY_TOKEN, "model.projection.router=sparse")),
             "constant": Variant(("model.projection.router=constant",)),
         },
         claims=(
-            Claim("soft", "sparse", (REGION_NAME, SPAN_NAME, CLOUD_NAME)),
-            Claim("soft", "constant", (REGION_NAME, SPAN_NAME, CLOUD_NAME)),
+            Claim("soft", "sparse", ALL_SIGNALS),
+            Claim("soft", "constant", ALL_SIGNALS),
         ),
-        beside=(EXISTS, PHRASE_MASK),
     ),
     Comparison(
         name="experts",
@@ -44,14 +48,14 @@ COMPARISONS = (
             "nothing (114.6 and 114.9); on audio one is as good (ClothoQA 57.4 and 58.2)"
         ),
         source="OneLLM, table 8",
-        recipe=recipe(dense(), instruct(batch=JOINT, tasks=NAMES), signals=ALL),
+        recipe=NEW_PROJECTION,
         variants={
             "three": Variant(),
             "one": Variant(("model.projection.experts=1",)),
             "five": Variant(("model.projection.experts=5",)),
         },
-        claims=(Claim("three", "one", (REGION_NAME, EXISTS, PHRASE_MASK)),),
-        beside=(SPAN_NAME, CLOUD_NAME),
+        claims=(Claim("three", "one", (PHRASE_MASK,)),),
+        beside=(EVENT_MASK, CLOUD_MASK),
     ),
     Comparison(
         name="joint",
@@ -61,18 +65,18 @@ COMPARISONS = (
             "images (NoCaps 115.8 and 115.6)"
         ),
         source="OneLLM, table 7",
-        recipe=recipe(instruct(batch=JOINT, tasks=NAMES), signals=ALL),
+        recipe=NEW_PROJECTION,
         variants={
             "joint": Variant(),
-            "images alone": Variant(("stages.instruct.batch={image: 2}",)),
+            "images alone": Variant(("stages.instruct.batch={image: 1}",)),
             "audio alone": Variant(("stages.instruct.batch={audio: 1}",)),
             "clouds alone": Variant(("stages.instruct.batch={point_cloud: 1}",)),
         },
         claims=(
-            Claim("joint", "audio alone", (SPAN_NAME, SOUND_EXISTS, EVENT_MASK)),
-            Claim("joint", "clouds alone", (CLOUD_NAME,)),
+            Claim("joint", "audio alone", (EVENT_MASK,)),
+            Claim("joint", "clouds alone", (CLOUD_MASK,)),
         ),
-        beside=(REGION_NAME,),
+        beside=(PHRASE_MASK,),
     ),
     Comparison(
         name="image_first",
@@ -80,39 +84,45 @@ COMPARISONS = (
         finding="yes: without it NoCaps 98.8 for 115.8, VQAv2 65.6 for 71.6, MSVD-QA 53.1 for 56.8; audio is as good",
         source="OneLLM, table 7",
         recipe=recipe(
-            instruct(name="images", tasks=NAMES), instruct(name="all", batch=JOINT, tasks=NAMES), signals=ALL
+            instruct(name="images", tasks=FINDS, parts=parts("projection"), guide_weight=0.5),
+            *NEW_PROJECTION["stages"],
+            new=("projection",),
         ),
-        variants={"image first": Variant(), "all at once": Variant(stages=("all",))},
-        claims=(Claim("image first", "all at once", (REGION_NAME, EXISTS, CLOUD_NAME)),),
-        beside=(SPAN_NAME, SOUND_EXISTS),
+        variants={"image first": Variant(), "all at once": Variant(stages=("instruct",))},
+        claims=(Claim("image first", "all at once", (PHRASE_MASK, CLOUD_MASK)),),
+        beside=(EVENT_MASK,),
     ),
     Comparison(
         name="encoder",
-        question="Is the encoder, pretrained on images, frozen or trained with the rest?",
+        question="Is the pretrained encoder frozen or trained with the rest?",
         finding=(
             "frozen is better on images (NoCaps 115.8 and 106.0, VQAv2 71.6 and 69.1), trained on audio (ClothoQA "
             "57.4 and 62.1)"
         ),
         source="OneLLM, table 8",
-        recipe=recipe(dense(), instruct(batch=JOINT, tasks=NAMES), signals=ALL),
-        variants={"frozen": Variant((f"stages.instruct.parts={FROZEN_ENCODER}",)), "trained": Variant()},
+        recipe=NEW_PROJECTION,
+        variants={
+            "frozen": Variant(),
+            "trained": Variant(("stages.instruct.parts.encoder=full", "stages.instruct.learning_rates.encoder=1e-3")),
+        },
         claims=(
-            Claim("frozen", "trained", (REGION_NAME, EXISTS)),
-            Claim("trained", "frozen", (SPAN_NAME, SOUND_EXISTS)),
+            Claim("frozen", "trained", (PHRASE_MASK,)),
+            Claim("trained", "frozen", (EVENT_MASK,)),
         ),
-        beside=(CLOUD_NAME,),
+        beside=(CLOUD_MASK,),
     ),
     Comparison(
         name="language_model",
-        question="Is the language model frozen while a modality is added?",
+        question="Is the language model frozen while another modality is trained?",
         finding="it is frozen in every stage of alignment, so that what it knows is kept; no comparison",
         source="OneLLM, section 3.2",
-        recipe=recipe(
-            instruct(name="images", tasks=NAMES),
-            instruct(150, name="audio", batch={"audio": 4}, tasks=NAMES),
-            signals=("image", "audio"),
-        ),
-        variants={"frozen": Variant((f"stages.audio.parts={FROZEN_LANGUAGE}",)), "trained": Variant()},
+        recipe=recipe(instruct(batch={"audio": 3}, tasks=ABOUT_SOUND, parts=parts("projection"))),
+        variants={
+            "frozen": Variant(),
+            "trained": Variant(
+                ("stages.instruct.parts.language_model=full", "stages.instruct.learning_rates.language_model=1e-3")
+            ),
+        },
         claims=(Claim("frozen", "trained", (REGION_NAME, EXISTS, PHRASE_MASK)),),
         beside=(SPAN_NAME, SOUND_EXISTS),
     ),
@@ -121,11 +131,12 @@ COMPARISONS = (
         question="Does a share of earlier data keep what was learnt from being forgotten?",
         finding="each stage samples evenly from earlier and current data, against forgetting; no comparison",
         source="OneLLM, section 3.2; here the bundled model goes on with audio",
-        recipe={
-            "init": "bundled",
-            "stages": [instruct(60, batch={"audio": 4}, max_tokens=400, learning_rate=8e-4, warmup_steps=10)],
-        },
-        variants={"replay": Variant(("stages.instruct.batch={audio: 2, image: 2}",)), "none": Variant()},
+        recipe=recipe(
+            instruct(
+                batch={"audio": 2}, tasks=ABOUT_SOUND, parts=parts("projection", "language_model"), learning_rate=1e-3
+            )
+        ),
+        variants={"replay": Variant(("stages.instruct.batch={audio: 1, image: 1}",)), "none": Variant()},
         claims=(Claim("replay", "none", (REGION_NAME, EXISTS, PHRASE_MASK)),),
         beside=(SPAN_NAME, SOUND_EXISTS),
     ),
@@ -134,11 +145,8 @@ COMPARISONS = (
         question="Do tiles help with objects of at most 8 px at the size that the encoder sees?",
         finding="small detail is lost at the encoder's one size, which its authors name as a limit; no comparison",
         source="OneLLM, conclusion",
-        recipe=recipe(instruct(tasks=NAMES), signals_changed=SMALL),
-        variants={
-            "tiles": Variant(("model.signals.image.tiles=2", "stages.instruct.max_tokens=400")),
-            "none": Variant(("stages.instruct.max_tokens=400",)),
-        },
+        recipe=recipe(instruct(tasks=SEEN, parts=EYES), signals=SMALL),
+        variants={"tiles": Variant(("model.signals.image.tiles=2",)), "none": Variant()},
         claims=(
             Claim("tiles", "none", (Measure("phrase_mask", "gIoU", "small"), Measure("region_name", "name", "small"))),
         ),

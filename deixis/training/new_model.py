@@ -12,12 +12,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, GenerationConfig, PreTrainedTokenizerFast
 
+from deixis.checkpoints import BUNDLED, bundled_folder
 from deixis.checkpoints.assembly import assembled
 from deixis.checkpoints.config_file import CONFIG, check_foreign
 from deixis.checkpoints.rules import Plan
@@ -78,7 +80,7 @@ def new_model(recipe: Recipe) -> NewModel:
     Raises ConfigError where its sizes make no network, CheckpointError where the weights of a part do not fit it.
     """
     places = recipe.init if isinstance(recipe.init, Mapping) else {}
-    sources = {part: open_source(place, f"init.{part}") for part, place in places.items()}
+    sources = {part: open_source(_folder_of(place), f"init.{part}") for part, place in places.items()}
     sizes = _with_sizes_of(sources, model_fields(recipe.model))
     if not isinstance(sizes.get("text_config"), Mapping) or not _modalities_of(sizes):
         raise ConfigError(f"model: expected text_config and, under signals, at least one of {', '.join(MODALITIES)}")
@@ -99,6 +101,10 @@ def new_model(recipe: Recipe) -> NewModel:
         if part not in parts:
             raise ConfigError(f"init: expected parts that the model has, of {', '.join(parts)}; got {part!r}")
     return replace(model, plans=[part_plan(part, source, sources, network) for part, source in sources.items()])
+
+
+def _folder_of(place: str) -> str | Path:
+    return bundled_folder() if place == BUNDLED else place
 
 
 def model_fields(model: str | Mapping[str, Any] | None) -> dict[str, Any]:
@@ -155,7 +161,10 @@ def _config(sizes: dict[str, Any], tokenizer: PreTrainedTokenizerFast, rows: int
 def _with_sizes_of(sources: Mapping[str, Tensors], sizes: dict[str, Any]) -> dict[str, Any]:
     """The sizes of a recipe; where it gives none of a part, those in the `config.json` of the part's source."""
     found = {}
+    uses_sam = (sizes.get("pointing") or {}).get("backbone") in ("sam", "sam2")
     for field, part in SIZES_FROM.items():
+        if field == "mask_config" and not uses_sam:
+            continue
         if sizes.get(field) is None and part in sources and (sources[part].folder / CONFIG).is_file():
             check_foreign(sources[part].folder)
             whole = AutoConfig.from_pretrained(sources[part].folder, trust_remote_code=False, local_files_only=True)

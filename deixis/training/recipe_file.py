@@ -180,7 +180,7 @@ class Recipe:
     """Of the tokenizer that is trained for a new language model."""
     init: str | dict[str, str] | None = None
     """A trained model: "bundled", a folder or a hub id; or, beside `model`, the weights of its parts (`model.parts`),
-    each a folder, a file or a hub id."""
+    each "bundled", a folder, a file or a hub id."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of weights while they are not trained; those that are trained are float32."""
     quantization: Literal["int8", "int4"] | None = None

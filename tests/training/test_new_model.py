@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from deixis.checkpoints import open_config_and_processor, open_pretrained
 from deixis.inference import load
 from deixis.model.config import DeixisConfig
 from deixis.systems.releases import PRESETS
@@ -175,3 +176,17 @@ def test_a_preset_is_a_model_and_may_be_changed():
     assert (changed.text_config.num_hidden_layers, changed.text_config.hidden_size) == (2, 2560)
     with pytest.raises(ValueError, match="expected a model that answers questions; got 'pointmlp', a classifier"):
         model_fields("pointmlp")
+
+
+def test_the_bundled_model_with_a_new_part():
+    kept = ("encoder", "tokenizers", "projection", "language_model", "masks")
+    model = {"preset": "bundled", "sampler": {"pooling": "mean"}}
+    recipe = parse_recipe({"model": model, "init": dict.fromkeys(kept, "bundled"), "stages": [STAGE]})
+    new = new_model(recipe)
+    bundled, processor = open_pretrained(open_config_and_processor("bundled"))
+    network, before = new.build(), bundled.state_dict()
+    alike = {name: torch.equal(value, before[name]) for name, value in network.state_dict().items()}
+    assert all(equal for name, equal in alike.items() if not name.startswith(("region_sampler", "region_features")))
+    assert not all(alike.values())
+    assert network.config.sampler.pooling == "mean"
+    assert new.processor.tokenizer.chat_template == processor.tokenizer.chat_template

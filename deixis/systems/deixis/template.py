@@ -1,19 +1,25 @@
 """Chat templates of a union on a pretrained language model: the model's own turns, signals before the first question.
 
-Models trained from scratch have a template of their own tokens (`deixis.systems.deixis.tokenizer`).
+A language model that was trained here from scratch keeps the template of its own tokens
+(`deixis.systems.deixis.tokenizer`).
 """
 
 import json
 
 from transformers import PreTrainedTokenizerFast
 
+from deixis.systems.deixis.tokenizer import CHAT_TEMPLATE, SPECIAL_TOKENS
+
 CHAT_ML = ("<|im_start|>", "<|im_end|>")
 """Tokens around a turn in ChatML, which Qwen's models are trained with."""
 
 
 def template_for(tokenizer: PreTrainedTokenizerFast) -> str:
-    """The template (Jinja) for a tokenizer: ChatML where it has the tokens, else USER and ASSISTANT in words."""
+    """The template (Jinja) for a tokenizer: our own or ChatML where it has the tokens, else USER and ASSISTANT in
+    words."""
     vocabulary = tokenizer.get_vocab()
+    if all(SPECIAL_TOKENS[name] in vocabulary for name in ("user", "assistant")):
+        return CHAT_TEMPLATE
     if all(token in vocabulary for token in CHAT_ML):
         opened, closed = CHAT_ML
         return _template("", f"{opened}user\n", f"{closed}\n{opened}assistant\n", "", f"{closed}\n")
