@@ -2,12 +2,13 @@
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model
+from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model, named_values
 from deixis.cli.dry_run import check_and_show
 from deixis.cli.eval import show
 from deixis.cli.terminal import say
@@ -25,15 +26,18 @@ if TYPE_CHECKING:
     from deixis.training.recipe_file import Recipe
 
 DATA, BEFORE, AFTER, RUN = "data", "before", "after", "run"
+SAMPLES = "samples"  # the format that needs no reading
 
 
 def run(
-    data: Annotated[Path, typer.Argument(help="Samples (a folder or file), or with --format a set in that format.")],
+    data: Annotated[Path, typer.Argument(help="Samples, or a set in a format of deixis data read; a folder or file.")],
     model: ModelName = "bundled",
     out: Annotated[Path | None, typer.Option(help="Folder of the run. [default: runs/finetune-DATA]")] = None,
     format_name: Annotated[
-        str | None, typer.Option("--format", help="Format of DATA; deixis data read --list shows all.")
+        str | None,
+        typer.Option("--format", help="deixis data read --list shows all. [default: what the files of DATA tell]"),
     ] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder of the media, if not beside DATA.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="NAME=VALUE, an option of the format; repeatable.")] = None,
     steps: Annotated[int | None, typer.Option(help="[default: by model and data, from 100 to 2,000]", min=1)] = None,
     held_out: Annotated[
@@ -58,7 +62,7 @@ def run(
     the held-out cases, drawn.
     """
     check_model(model, device)
-    _check_data(data, format_name, option or [])
+    source = _source(data, format_name, images, option or [])
     folder = out or Path("runs") / f"finetune-{data.name or 'data'}"
     check_folder(folder)
     check_installed(*NEEDED, *WORLD_NEEDS)
@@ -71,7 +75,7 @@ def run(
     opened = answers.open_small(model)
     if opened.config is None:
         raise InputError(f"--model: expected a model that answers questions, got '{model}', a point cloud classifier")
-    parted = _parted(data, format_name, option or [], folder, held_out)
+    parted = _parted(source, folder, held_out)
     values = changed(_recipe(model, opened.config, parted, steps, seed), changes or ())
     if print_recipe:
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
@@ -83,27 +87,47 @@ def run(
         _tune(recipe, opened, asked, folder, device)
 
 
-def _check_data(data: Path, format_name: str | None, options: list[str]) -> None:
-    """Raises InputError for data that is not there, an unknown format, or options without one."""
+@dataclass(frozen=True)
+class _Source:
+    """Where the samples come from: a format, and the words that `deixis data read` takes."""
+
+    format: str
+    path: Path
+    images: Path | None
+    options: list[str]
+
+
+def _source(data: Path, format_name: str | None, images: Path | None, options: list[str]) -> _Source:
+    """The source that is named, or that the files tell, which is said.
+
+    Raises InputError or DataError for data that is not there, an unknown format, and options that it does not have.
+    """
     if not data.exists():
         raise InputError(f"DATA: expected a file or folder, got '{data}', which does not exist")
-    if format_name is None and options:
-        raise InputError("--option: expected beside --format, of which it is an option; got it alone")
-    if format_name is not None:
-        from deixis.datasets.formats import FORMATS
+    from deixis.datasets.formats import FORMATS
+    from deixis.datasets.recognition import format_of
+    from deixis.datasets.runs.sources import check_source
+    from deixis.datasets.source import DatasetConfig
 
-        check_choice("--format", format_name, tuple(FORMATS))
+    if format_name is None:
+        format_name, data = format_of(data, "--format")
+        if format_name != SAMPLES:
+            say(f"read as {format_name}; --format chooses another", err=True)
+    check_choice("--format", format_name, tuple(FORMATS))
+    check_source("--format", format_name, DatasetConfig(data, images, options=named_values(options)))
+    return _Source(format_name, data, images, options)
 
 
-def _parted(data: Path, format_name: str | None, options: list[str], folder: Path, share: float) -> "Parted":
+def _parted(source: _Source, folder: Path, share: float) -> "Parted":
     """The samples to train on and to hold out, written under `folder`."""
     from deixis.samples.held_out import part_samples
 
-    if format_name is not None:
+    data = source.path
+    if source.format != SAMPLES:
         from deixis.cli.data import read
 
         with redirect_stdout(sys.stderr):  # stdout is the recipe's, or the scores'
-            read.run(format_name, data, folder / DATA / "read", option=options)
+            read.run(source.format, data, folder / DATA / "read", images=source.images, option=source.options)
         data = folder / DATA / "read"
     return part_samples(data, folder / DATA, share)
 

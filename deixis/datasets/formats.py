@@ -1,6 +1,7 @@
 """The formats that `deixis data read` and recipes know, by name."""
 
 from deixis.datasets.classification.class_folders import CLASS_FOLDERS
+from deixis.datasets.classification.time_series import TIME_SERIES
 from deixis.datasets.detection.coco import COCO
 from deixis.datasets.detection.coco_variants import LVIS, OBJECTS365, PACO_LVIS, PASCAL_PART
 from deixis.datasets.detection.labelme import LABELME
@@ -29,7 +30,7 @@ from deixis.datasets.source import Format
 
 _ALL: tuple[Format, ...] = (
     *(COCO, LVIS, OBJECTS365, PACO_LVIS, PASCAL_PART, LABELME, VOC, VISUAL_GENOME),
-    *(ADE20K, COCO_STUFF, MAPILLARY, CLASS_MAPS, MASKS, CLOUDS, REASON_SEG, CLASS_FOLDERS),
+    *(ADE20K, COCO_STUFF, MAPILLARY, CLASS_MAPS, MASKS, CLOUDS, REASON_SEG, CLASS_FOLDERS, TIME_SERIES),
     *(REFCOCO, REFCOCO_PLUS, REFCOCOG, GREFCOCO, REFCLEF, FLICKR30K, MDETR, GRIT, KOSMOS_GRIT),
     *(GRAND, GRAND_F, OSPREY, FERRET_LVIS, FERRET_BENCH, LLAVA, ONELLM),
     *(COCO_CAPTIONS, CLOTHO, AUDIOCAPS, VQAV2, GQA, POPE, SAMPLES),

@@ -41,6 +41,12 @@ def test_the_list_of_one_format_names_no_other(command):
     assert "FORMAT: expected one of" in err
 
 
+def test_without_a_format_the_files_tell_it(command, shared_data, tmp_path):
+    code, told, err = command(shared_data / "labelme_examples" / "bbox_detection", tmp_path / "set")
+    assert (code, "2 samples in 1 shard in" in told) == (0, True)
+    assert err.startswith("read as labelme; deixis data read FORMAT ")
+
+
 def test_a_real_set_is_read_and_counted(command, shared_data, tmp_path):
     out = tmp_path / "set"
     code, told, _ = command("coco", shared_data / "nuts_coco", out)
@@ -104,6 +110,10 @@ def test_held_out_sets_are_named_with_their_format(command, tmp_path):
     [
         pytest.param([], "expected FORMAT PATH OUT, as in", id="nothing"),
         pytest.param(["coco", "SET"], "expected FORMAT PATH OUT", id="no_out"),
+        pytest.param(
+            ["none", "OUT"], "PATH: expected a file or folder, got 'none', which does not exist", id="no_path"
+        ),
+        pytest.param(["NOT_JSON", "OUT"], "got none that is recognised; FORMAT names it", id="no_form"),
         pytest.param(["cocoa", "SET", "OUT"], "FORMAT: expected a format among", id="format"),
         pytest.param(
             ["coco", "nowhere.json", "OUT"],

@@ -68,21 +68,24 @@ def test_the_recipe_is_printed_as_train_takes_it(command, material, tmp_path):
     ("words", "match"),
     [
         pytest.param(["none"], "DATA: expected a file or folder, got 'none', which does not exist", id="no_data"),
-        pytest.param([".", "--option", "name=mug"], "--option: expected beside --format", id="option_alone"),
-        pytest.param([".", "--format", "vox"], "--format: .*; got 'vox'; did you mean 'voc'", id="format"),
-        pytest.param([".", "--model", "none"], "model: expected 'bundled', a folder or a hub id", id="model"),
+        pytest.param(["{data}", "--option", "name=mug"], "the format samples has no option 'name'", id="option"),
+        pytest.param(["{empty}"], "got none that is recognised; --format names it", id="no_format"),
+        pytest.param(
+            ["{empty}", "--format", "coco", "--images", "none"], "images: got none, which is not there", id="images"
+        ),
+        pytest.param(["{empty}", "--format", "vox"], "--format: .*; got 'vox'; did you mean 'voc'", id="format"),
+        pytest.param(["{data}", "--model", "none"], "model: expected 'bundled', a folder or a hub id", id="model"),
     ],
 )
-def test_bad_input_is_seen_before_anything_is_loaded(refused, words, match):
-    assert re.search(match, refused("finetune", *words))
+def test_bad_input_is_seen_before_anything_is_loaded(refused, material, tmp_path, words, match):
+    places = {"data": material[1], "empty": tmp_path}
+    assert re.search(match, refused("finetune", *(word.format(**places) for word in words)))
 
 
 def test_the_bundled_model_is_tuned_on_real_polygons(command, shared_data, tmp_path):
     words = [
         "finetune",
         shared_data / "nuts_coco",
-        "--format",
-        "coco",
         "--steps",
         1,
         "--set",
@@ -90,6 +93,7 @@ def test_the_bundled_model_is_tuned_on_real_polygons(command, shared_data, tmp_p
     ]
     code, out, err = command(*words, "--limit", 1, "--world-limit", 0, "--out", tmp_path / "out")
     assert code == 0
+    assert "read as coco; --format chooses another" in err
     assert "9 samples for train, 1 samples for test" in err
     assert "before" in out
     page = (tmp_path / "out" / "after" / "held-out" / "report.html").read_text(encoding="utf-8")

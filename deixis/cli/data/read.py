@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deixis.cli.arguments import Ray, Workers, check_installed, named_values, print_entries
-from deixis.cli.terminal import console
+from deixis.cli.terminal import console, say
 from deixis.errors import InputError
 from deixis.options import check_choice
 
@@ -19,7 +19,10 @@ REASONS_SHOWN = 10
 
 def run(
     format_name: Annotated[
-        str | None, typer.Argument(metavar="FORMAT", help="Name of the dataset or layout; --list shows all.")
+        str | None,
+        typer.Argument(
+            metavar="[FORMAT]", help="Name of the dataset or layout; --list shows all. [default: what the files tell]"
+        ),
     ] = None,
     path: Annotated[Path | None, typer.Argument(help="File or folder of the dataset, as shown by --list.")] = None,
     out: Annotated[Path | None, typer.Argument(help="A new folder for the samples.")] = None,
@@ -46,8 +49,7 @@ def run(
     """
     if listed:
         return _show_formats(format_name)
-    if format_name is None or path is None or out is None:
-        raise InputError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
+    format_name, path, out = _named(format_name, path, out)
     from deixis.cli.progress import resumable
     from deixis.datasets.runs import pool
     from deixis.datasets.runs.folder import RunFolder
@@ -68,6 +70,23 @@ def run(
     with resumable(out) as progress:
         report = read_set(plan, folder, pool.Workers(workers, ray), progress)
     show_report(report, out, was_done)
+
+
+def _named(first: str | None, second: Path | None, third: Path | None) -> tuple[str, Path, Path]:
+    """(format, path, folder for the samples); of two words the format is what the files tell, which is said."""
+    from deixis.datasets.formats import FORMATS
+
+    if first is None or second is None or (third is None and first in FORMATS and not Path(first).exists()):
+        raise InputError("expected FORMAT PATH OUT, as in: deixis data read coco instances.json out/set; or --list")
+    if third is not None:
+        return first, second, third
+    from deixis.datasets.recognition import format_of
+
+    if not Path(first).exists():
+        raise InputError(f"PATH: expected a file or folder, got '{first}', which does not exist")
+    name, path = format_of(Path(first), "FORMAT")
+    say(f"read as {name}; deixis data read FORMAT {first} {second} chooses another", err=True)
+    return name, path, second
 
 
 def _source(where: str, format_name: str, place: Any, catalogue: Path, name: str) -> "Source":

@@ -7,7 +7,7 @@ file is told by its ending, or by the option `kind` (depth, normal, imu).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from deixis.datasets.files.class_lists import readable
@@ -37,7 +37,7 @@ QUESTIONS = {
     "imu": "What is done here?",
     "fmri": "What does this brain see?",
 }
-_MODALITY_OF_SUFFIX = {suffix: modality for modality, reader in MODALITIES.items() for suffix in reader.suffixes}
+MODALITY_OF_SUFFIX = {suffix: modality for modality, reader in MODALITIES.items() for suffix in reader.suffixes}
 
 
 def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
@@ -52,7 +52,7 @@ def scan_class_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
     if not classes:
         raise DataError(
             f"{config.path}: expected a folder for each class with files ending in "
-            f"{' '.join(sorted(_MODALITY_OF_SUFFIX))}, or {' or '.join(LISTS)}, got neither"
+            f"{' '.join(sorted(MODALITY_OF_SUFFIX))}, or {' or '.join(LISTS)}, got neither"
         )
     yield Row(METADATA, "classes", "classes", sorted(classes))
 
@@ -61,22 +61,29 @@ def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) ->
     """The question for the class of an item's signal."""
     value = item.one("file").value
     path, source = Path(value["path"]), set_name(config)
-    modality = config.options.get("kind") or _MODALITY_OF_SUFFIX[path.suffix.lower()]
+    modality = config.options.get("kind") or MODALITY_OF_SUFFIX[path.suffix.lower()]
     if not path.is_file():
         raise DataError(f"{path}: expected a file, got none")
     medium_id, size_hw = own_media_id(path, config, source), header_size_hw(path) if modality == "image" else None
     medium = MediaReference(medium_id, modality, path=str(path), size_hw=size_hw)
-    classes = tuple(map(plain_text, metadata["classes"][0].value))
-    yield Sample(
-        id=medium_id,
-        source=source,
+    yield class_sample(medium, value["class"], metadata["classes"][0].value, value["split"], config)
+
+
+def class_sample(
+    medium: MediaReference, name: str, classes: Iterable[str], split: str, config: DatasetConfig
+) -> Sample:
+    """The question for the class of a signal, whose name is one of `classes`; these are the choices, if they are few."""
+    names = tuple(map(plain_text, classes))
+    return Sample(
+        id=medium.id,
+        source=set_name(config),
         task="classify",
-        split=value["split"],
+        split=split,
         turns=(
             Turn(
-                config.options.get("question", QUESTIONS[modality]),
-                plain_text(value["class"]),
-                choices=classes if 2 <= len(classes) <= MAX_CHOICES else (),
+                config.options.get("question", QUESTIONS[medium.modality]),
+                plain_text(name),
+                choices=names if 2 <= len(names) <= MAX_CHOICES else (),
             ),
         ),
         signals=(medium,),
@@ -86,19 +93,30 @@ def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) ->
 
 
 def _rows_of_folders(config: DatasetConfig) -> Iterator[Row | Skipped]:
-    for path in _files(config.path):
+    for path in every_file(config.path):
         relative = PurePosixPath(shown_path(path, config))
-        # "train" of train/cat/a.jpg is a split, of train/a.jpg a class like its neighbours "car" and "bus"
-        named = [part for part in relative.parts[:-1] if not _is_split(part)] or list(relative.parts[:-1])
-        if path.suffix.lower() not in _MODALITY_OF_SUFFIX and "kind" not in config.options:
+        name = class_of(relative)
+        if path.suffix.lower() not in MODALITY_OF_SUFFIX and "kind" not in config.options:
             yield Skipped(str(relative), f"expected a file of a known ending, got {path.suffix or path.name!r}")
-        elif not named:
+        elif name is None:
             yield Skipped(str(relative), "expected a folder that is named by the class, got none")
         else:
-            yield _row(path, readable(named[0]), str(relative), config)
+            yield _row(path, name, str(relative), config)
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def class_of(file: PurePosixPath) -> str | None:
+    """The class that the folders of a file, by its path below the set's, are named by; None for a file in none.
+
+    "train" of train/cat/a.jpg is a split, of train/a.jpg a class like its neighbours "car" and "bus".
+
+    >>> class_of(PurePosixPath("train/hot_dog/a.jpg")), class_of(PurePosixPath("a.jpg"))
+    ('hot dog', None)
+    """
+    named = [part for part in file.parts[:-1] if not is_split(part)] or list(file.parts[:-1])
+    return readable(named[0]) if named else None
+
+
+def every_file(folder: Path) -> Iterator[Path]:
     """Every file below a folder, in the order of names; the names of one folder at a time are held."""
     for at, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -125,7 +143,7 @@ def _rows_of_list(found: Path, config: DatasetConfig) -> Iterator[Row | Skipped]
         path = config.folder / name
         if not name or not text:
             yield Skipped(where, f"expected a file and a class, got {name!r} and {text!r}")
-        elif path.suffix.lower() not in _MODALITY_OF_SUFFIX and "kind" not in config.options:
+        elif path.suffix.lower() not in MODALITY_OF_SUFFIX and "kind" not in config.options:
             yield Skipped(where, f"expected a file of a known ending, got {path.suffix or name!r}")
         else:
             yield _row(path, text, where, config)
@@ -133,11 +151,11 @@ def _rows_of_list(found: Path, config: DatasetConfig) -> Iterator[Row | Skipped]
 
 def _row(path: Path, name: str, where: str, config: DatasetConfig) -> Row:
     key = shown_path(path, config).lstrip("/")
-    split = config.split or next(filter(None, map(split_of, filter(_is_split, PurePosixPath(key).parts))), None)
+    split = config.split or next(filter(None, map(split_of, filter(is_split, PurePosixPath(key).parts))), None)
     return Row(key, "file", where, {"path": str(path), "class": name, "split": split or split_of_key(key, config)})
 
 
-def _is_split(part: str) -> bool:
+def is_split(part: str) -> bool:
     """Whether a folder is named by a split and nothing else: "train", "val2017", not "train station"."""
     return split_of(part) is not None and part.rstrip("0123456789").isalpha()
 
