@@ -101,12 +101,9 @@ def _answer_lines(
         other = sorted(answers.models)[0]
         raise InputError(f"'{answers.path}': holds answers of {other}, not of {opened.title}: name another --out")
     for line, answer in answers_of(lines, lambda line: _question(line.record, folder), Assistant(opened, load.how)):
-        if isinstance(answer, str):
-            failed += 1
-            result = {**line.head, "error": answer}
-        else:
-            drawn = {} if drawings is None else {"drawing": drawings.add(line.drawing, answer)}
-            result = {**line.head, **drawn, **answer.to_dict()}
+        drawn = drawing_of(answer, drawings, line.drawing)
+        result = {**line.head, "error": drawn} if isinstance(drawn, str) else {**line.head, **drawn, **answer.to_dict()}
+        failed += isinstance(drawn, str)
         answers.add(result) if answers is not None else say_json(result)
     return failed
 
@@ -161,6 +158,13 @@ def caught(work: Any) -> Any:
         if sentence is None:  # a bug is no answer: it ends the batch, whose finished lines stay
             raise
         return sentence
+
+
+def drawing_of(answer: "Answer | str", drawings: Drawings | None, name: str) -> dict[str, str] | str:
+    """The field `drawing` of an answer, if there are drawings; the sentence why there is no answer, or no drawing."""
+    if isinstance(answer, str) or drawings is None:
+        return answer if isinstance(answer, str) else {}
+    return caught(lambda: {"drawing": drawings.add(name, answer)})
 
 
 def _question(record: Any, folder: Path) -> "Sample":

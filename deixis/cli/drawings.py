@@ -32,9 +32,10 @@ class Drawings:
         folder.mkdir(exist_ok=True)
         self.folder, self.form = folder, form
         self.names: set[str] = set()
+        self.count = 0
 
     def add(self, wanted: str, answer: "Answer") -> str:
-        """Draws the answer; its path."""
+        """Draws the answer; its path. Raises InputError for a file of someone else's there, OSError from writing."""
         name, number = wanted, 1
         while name in self.names:
             number += 1
@@ -43,8 +44,9 @@ class Drawings:
         path = self.folder / f"{name}.{self.form}"
         check_own(path)
         answer.draw(path)
+        self.count += 1
         return str(path)
 
     @property
     def summary(self) -> str:
-        return f"{len(self.names)} drawn in {self.folder}"
+        return f"{self.count} drawn in {self.folder}"

@@ -41,21 +41,19 @@ def answer_each(
     if out is not None:
         drawings = Drawings(out, "--out with --each", (path.stem for path in paths), draw_format)
     from deixis.cli.answers import answer_lines, note_ignored, open_small
-    from deixis.cli.batch import Assistant, answers_of
+    from deixis.cli.batch import Assistant, answers_of, drawing_of
 
     assistant = Assistant(open_small(load.model, load.adapter), load.how)
     failed = 0
     for path, answer in answers_of(paths, partial(_question, question, regions, want), assistant):
-        if isinstance(answer, str):
+        drawn = drawing_of(answer, drawings, path.stem)
+        if isinstance(drawn, str):
             failed += 1
-            say_json({"file": str(path), "error": answer}) if as_json else say(answer)
+            say_json({"file": str(path), "error": drawn}) if as_json else say(drawn)
             continue
         note_ignored(answer.signals)
-        record = {"file": str(path)}
-        if drawings is not None:
-            record["drawing"] = drawings.add(path.stem, answer)
         if as_json:
-            say_json({**record, **answer.to_dict()})
+            say_json({"file": str(path), **drawn, **answer.to_dict()})
         else:
             first, *rest = answer_lines(answer)
             say("\n".join([f"{path}: {first}", *rest]))

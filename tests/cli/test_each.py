@@ -45,6 +45,17 @@ def test_answers_are_drawn_under_the_names_of_their_files(command, photos):
         assert first.tobytes() == second.tobytes()
 
 
+def test_a_drawing_that_is_refused_does_not_end_the_others(command, photos):
+    (photos / "drawn").mkdir()
+    (photos / "drawn" / "1-2.png").write_text("someone's")  # the name that the second drawing of the three comes to
+    words = [photos / "a" / "1.png"] * 3
+    code, out, err = command("ask", *words, QUESTION, "--each", "--json", "--out", photos / "drawn")
+    first, refused, last = map(json.loads, out.splitlines())
+    assert (code, first["drawing"], last["drawing"]) == (2, f"{photos}/drawn/1.png", f"{photos}/drawn/1-3.png")
+    assert (refused.keys(), refused["error"][:40]) == ({"file", "error"}, f"'{photos}/drawn/1-2.png': expected no"[:40])
+    assert err.splitlines()[0] == f"2 drawn in {photos}/drawn"
+
+
 def test_answers_are_drawn_in_the_format_asked_for(command, photos):
     words = [photos / "a", QUESTION, "--each", "--out", photos / "drawn", "--draw-format", "svg"]
     assert command("ask", *words)[0] == 0
