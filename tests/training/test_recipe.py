@@ -224,7 +224,9 @@ def shrunk(recipe):
         sizes = {**SMALL, **({"num_key_value_heads": 2} if part == "text_config" else {})}
         model[part] = {**model[part], **sizes}
     own = model["signals"]
-    model["signals"] = own | {name: {**own[name], **sizes} for name, sizes in SMALL_SIGNALS.items() if name in own}
+    is_trunk = model.get("encoder", {}).get("type") == "trunk"  # whose images have the sizes of the vision model
+    small = {name: sizes for name, sizes in SMALL_SIGNALS.items() if name in own and not (is_trunk and name == "image")}
+    model["signals"] = own | {name: {**own[name], **sizes} for name, sizes in small.items()}
     return {**recipe, "model": model, "stages": stages}
 
 
