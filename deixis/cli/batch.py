@@ -101,9 +101,12 @@ def _answer_lines(
         other = sorted(answers.models)[0]
         raise InputError(f"'{answers.path}': holds answers of {other}, not of {opened.title}: name another --out")
     for line, answer in answers_of(lines, lambda line: _question(line.record, folder), Assistant(opened, load.how)):
-        drawn = drawing_of(answer, drawings, line.drawing)
-        result = {**line.head, "error": drawn} if isinstance(drawn, str) else {**line.head, **drawn, **answer.to_dict()}
-        failed += isinstance(drawn, str)
+        drawn = with_drawing(answer, drawings, line.drawing)
+        if isinstance(drawn, str):
+            failed += 1
+            result = {**line.head, "error": drawn}
+        else:
+            result = {**line.head, **drawn[1], **drawn[0].to_dict()}
         answers.add(result) if answers is not None else say_json(result)
     return failed
 
@@ -160,11 +163,11 @@ def caught(work: Any) -> Any:
         return sentence
 
 
-def drawing_of(answer: "Answer | str", drawings: Drawings | None, name: str) -> dict[str, str] | str:
-    """The field `drawing` of an answer, if there are drawings; the sentence why there is no answer, or no drawing."""
-    if isinstance(answer, str) or drawings is None:
-        return answer if isinstance(answer, str) else {}
-    return caught(lambda: {"drawing": drawings.add(name, answer)})
+def with_drawing(answer: "Answer | str", drawings: Drawings | None, name: str) -> "tuple[Answer, dict[str, str]] | str":
+    """(answer, its field `drawing`, if there are drawings), or the sentence why there is no answer or no drawing."""
+    if isinstance(answer, str):
+        return answer
+    return caught(lambda: (answer, {} if drawings is None else {"drawing": drawings.add(name, answer)}))
 
 
 def _question(record: Any, folder: Path) -> "Sample":

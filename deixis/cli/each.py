@@ -41,19 +41,20 @@ def answer_each(
     if out is not None:
         drawings = Drawings(out, "--out with --each", (path.stem for path in paths), draw_format)
     from deixis.cli.answers import answer_lines, note_ignored, open_small
-    from deixis.cli.batch import Assistant, answers_of, drawing_of
+    from deixis.cli.batch import Assistant, answers_of, with_drawing
 
     assistant = Assistant(open_small(load.model, load.adapter), load.how)
     failed = 0
-    for path, answer in answers_of(paths, partial(_question, question, regions, want), assistant):
-        drawn = drawing_of(answer, drawings, path.stem)
+    for path, given in answers_of(paths, partial(_question, question, regions, want), assistant):
+        drawn = with_drawing(given, drawings, path.stem)
         if isinstance(drawn, str):
             failed += 1
             say_json({"file": str(path), "error": drawn}) if as_json else say(drawn)
             continue
+        answer, drawing = drawn
         note_ignored(answer.signals)
         if as_json:
-            say_json({"file": str(path), **drawn, **answer.to_dict()})
+            say_json({"file": str(path), **drawing, **answer.to_dict()})
         else:
             first, *rest = answer_lines(answer)
             say("\n".join([f"{path}: {first}", *rest]))
