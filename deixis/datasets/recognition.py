@@ -38,8 +38,8 @@ from deixis.signals.point_cloud import XYZ_KEYS
 LOOKED_AT = 20
 """So many files of a kind at most are opened, and so many names of images and masks compared."""
 COMMON = (
-    "files of samples, COCO's or LLaVA's JSON, labelme or VOC files, images with masks or class maps, a folder for each "
-    "class or labels.csv, .ts files"
+    "files of samples, COCO's or LLaVA's JSON, labelme or VOC files, images with masks or class maps, a folder for "
+    "each class or labels.csv, .ts files"
 )
 MANY = 20_000
 """So many files of a folder at most are told classes by."""

@@ -72,7 +72,7 @@ def read_class_folders(item: Item, metadata: Metadata, config: DatasetConfig) ->
 def class_sample(
     medium: MediaReference, name: str, classes: Iterable[str], split: str, config: DatasetConfig
 ) -> Sample:
-    """The question for the class of a signal, whose name is one of `classes`; these are the choices, if they are few."""
+    """The question for the class `name` of a signal, one of `classes`, which are the choices if they are few."""
     names = tuple(map(plain_text, classes))
     return Sample(
         id=medium.id,
