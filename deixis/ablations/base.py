@@ -15,15 +15,15 @@ from deixis.checkpoints import BUNDLED
 from deixis.model.parts import PARTS
 from deixis.world.generate import task_weights
 
-INSTRUCT = "instruct"
+DENSE, INSTRUCT = "dense", "instruct"
 SLOWLY = {"language_model": 1e-3}
 """The learning rate of a trained part that must not forget at once what it knows."""
 JOINT = {"image": 1, "audio": 1, "point_cloud": 1}
 """Rows per step of all modalities."""
 KEPT = tuple(part for part in PARTS if part not in ("embeddings", "mask_encoder"))
 """Parts that the bundled model has; its embeddings come with the language model."""
-ROW_S = 0.26
-"""Seconds per row of a step, on one thread of a server's CPU (docs/ablations.md)."""
+SECONDS = {DENSE: 0.06, INSTRUCT: 0.26}
+"""Of one signal or row of a step on one thread of a server's CPU, for estimates (docs/ablations.md)."""
 START_S, QUESTION_S = 8.0, 0.04
 """Of the start of a training, and of one question."""
 
@@ -38,15 +38,24 @@ def parts(*names: str, **how: str) -> dict[str, str]:
     return dict.fromkeys(names, "full") | how
 
 
+def dense(steps: int, name: str = DENSE, **fields: Any) -> dict[str, Any]:
+    """A stage in which the encoder learns what every cell of an image shows, without language."""
+    return _stage(name, DENSE, steps, {"batch": {"image": 12}, "learning_rate": 1e-3, "warmup_steps": 20, **fields})
+
+
 def instruct(steps: int = 30, name: str = INSTRUCT, **fields: Any) -> dict[str, Any]:
     """A stage of questions, by default about images."""
     own = {"batch": {"image": 3}, "questions": 10, "max_tokens": 400, "learning_rate": 3e-3, "warmup_steps": 5}
-    # one thread: a process of its own for batches would only take turns with the training
-    kept = {"schedule": "linear", "save_steps": 20, "log_steps": 5, "workers": 0, "bf16": False}
-    return {"name": name, "task": "instruct", "steps": steps, **own, **kept, **fields}
+    return _stage(name, INSTRUCT, steps, {**own, **fields})
 
 
 def recipe(*stages: Mapping[str, Any], new: tuple[str, ...] = (), **changes: Any) -> dict[str, Any]:
     """A recipe of these stages on the bundled model with `new` parts; `changes` replace fields of its network."""
     init = {part: BUNDLED for part in KEPT if part not in new}
     return {"model": {"preset": BUNDLED, **changes}, "init": init, "stages": [dict(stage) for stage in stages]}
+
+
+def _stage(name: str, task: str, steps: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    # one thread: a process of its own for batches would only take turns with the training
+    kept = {"schedule": "linear", "save_steps": 20, "log_steps": 5, "workers": 0, "bf16": False}
+    return {"name": name, "task": task, "steps": steps, **kept, **fields}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deixis.ablations.answers import Settings
-from deixis.ablations.base import QUESTION_S, ROW_S, START_S
+from deixis.ablations.base import QUESTION_S, SECONDS, START_S
 from deixis.ablations.comparison import Comparison
 from deixis.training.recipe_file import Recipe, Stage
 
@@ -21,7 +21,7 @@ class Cost:
 def cost_of(comparison: Comparison, settings: Settings) -> Cost:
     """The estimated cost of a whole run, on one thread of a CPU."""
     stages = list(trained_stages(comparison, settings))
-    seconds = ROW_S * sum((stage.steps or 0) * sum(stage.batch.values()) for stage in stages)
+    seconds = sum((stage.steps or 0) * sum(stage.batch.values()) * SECONDS[stage.task] for stage in stages)
     tasks = {measure.task for measure in comparison.measures}
     trainings = len(comparison.variants)
     seconds += trainings * (START_S + len(tasks) * settings.questions * QUESTION_S)

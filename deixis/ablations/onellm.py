@@ -1,6 +1,6 @@
 """What OneLLM compares (Han et al., CVPR 2024), or decides without a comparison."""
 
-from deixis.ablations.base import JOINT, instruct, only, parts, recipe
+from deixis.ablations.base import JOINT, dense, instruct, only, parts, recipe
 from deixis.ablations.comparison import Claim, Comparison, Measure, Variant
 
 ALL = ("image", "audio", "point_cloud")
@@ -14,6 +14,9 @@ NEW_PROJECTION = recipe(
     instruct(batch=JOINT, tasks=FINDS, parts=parts("projection"), guide_weight=0.5), new=("projection",)
 )
 """A new projection, which is all that is trained."""
+CAPTION = Measure("caption", "F1")
+CAPTIONS = only("image", caption=1.0)
+FOUND_AND_TOLD = only("image", phrase_mask=3.0, caption=1.0)
 ALL_SIGNALS = (PHRASE_MASK, EVENT_MASK, CLOUD_MASK)
 BY_TOKEN = "model.projection.route=token"
 ABOUT_SOUND = only("audio", name=2.0, exists=2.0, event_mask=1.0)
@@ -125,6 +128,51 @@ COMPARISONS = (
         },
         claims=(Claim("frozen", "trained", (REGION_NAME, EXISTS, PHRASE_MASK)),),
         beside=(SPAN_NAME, SOUND_EXISTS),
+    ),
+    Comparison(
+        name="alignment",
+        question="Is a projection aligned by captions, by contrast of captions, or by both, before it is tuned?",
+        finding="by captions; no comparison",
+        source="OneLLM, section 3.2",
+        recipe=recipe(
+            instruct(
+                name="align",
+                batch={"image": 8},
+                questions=1,
+                tasks=CAPTIONS,
+                alignment="caption",
+                parts=parts("projection"),
+            ),
+            instruct(15, tasks=FOUND_AND_TOLD, parts=parts("projection"), guide_weight=0.5),
+            new=("projection",),
+        ),
+        variants={
+            "captions": Variant(),
+            "contrast": Variant(("stages.align.alignment=contrast",)),
+            "both": Variant(("stages.align.alignment=both",)),
+            "none": Variant(stages=("instruct",)),
+        },
+        claims=(
+            Claim("captions", "contrast", (PHRASE_MASK, CAPTION)),
+            Claim("captions", "none", (PHRASE_MASK, CAPTION)),
+        ),
+    ),
+    Comparison(
+        name="encoder_text",
+        question="Is an encoder that was pretrained with text better than one that was pretrained without?",
+        finding="yes: CLIP's is better than DINOv2's",
+        source="OneLLM, table 8; here by answers of a frozen language model, and by the classes of cells",
+        recipe=recipe(
+            instruct(250, name="text", tasks=FOUND_AND_TOLD, parts=EYES, guide_weight=0.5, learning_rate=1e-3),
+            dense(250),
+            instruct(name="align", tasks=FOUND_AND_TOLD, parts=parts("projection", "masks"), guide_weight=0.5),
+            new=("encoder", "tokenizers", "projection"),
+        ),
+        variants={
+            "with text": Variant(stages=("text", "align")),
+            "without text": Variant(stages=("dense", "align")),
+        },
+        claims=(Claim("with text", "without text", (PHRASE_MASK, CAPTION)),),
     ),
     Comparison(
         name="replay",

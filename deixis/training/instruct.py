@@ -15,12 +15,13 @@ from deixis.errors import ConfigError
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.samples.sample import Sample
-from deixis.training.alignment import Alignment, contrast_loss
+from deixis.training.alignment import Alignment, caption_sample, contrast_loss
 from deixis.training.dense import signal_of, stacked, targets_of, training_facts
 from deixis.training.guidance import SAMPLE_IDS, AttentionGuide, GuidedRow, GuideSizes, collate_guided
 from deixis.world.dense_targets import DenseTargets
 from deixis.world.generate import WORLD_MODALITIES, Facts, sample_questions_about
 from deixis.world.scene import scene_rng
+from deixis.world.wording import wordings
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
 PAIRS = (("image", "audio"), ("audio", "image"), ("point_cloud", "audio"), ("audio", "point_cloud"))
@@ -134,7 +135,8 @@ class InstructBatches:
     """`make` for instruction tuning: `counts` rows of each modality (or "pair") per batch, `questions` in each row.
 
     `fine_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks; `task_weights`
-    those that differ from the world's own (`world.generate.task_weights`).
+    those that differ from the world's own (`world.generate.task_weights`). captions: as `alignment.caption_sample`;
+    rewording: as `world.wording.wordings`.
     """
 
     def __init__(
@@ -149,7 +151,10 @@ class InstructBatches:
         seed: int,
         guide_sizes: GuideSizes | None = None,
         task_weights: Mapping[str, float] | None = None,
+        captions: bool = False,
+        rewording: bool = True,
     ):
+        self.captions, self.rewording = captions, rewording
         self.processor, self.system, self.counts = processor, system, counts
         self.fine_cells, self.mask_cells = fine_cells, mask_cells
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
@@ -180,6 +185,7 @@ class InstructBatches:
             prepared.append(self.processor.prepare(signal_of(facts)))
             if name in self.fine_cells:  # networks without masks have no fine level to supervise
                 truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
+            drawn = [caption_sample(sample) if self.captions else sample for sample in drawn]
             samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
         row = GuidedRow(Row(prepared))
         for sample in samples:
@@ -197,7 +203,8 @@ class InstructBatches:
         """
         for other in (seed, *range(seed + OTHER_SCENES, seed + OTHER_SCENES + ATTEMPTS)):
             facts, rng = training_facts(name, other), scene_rng("train", other, 10 + WORLD_MODALITIES.index(name))
-            drawn = sample_questions_about(facts, rng, questions, self.task_weights)
+            with wordings(self.rewording):
+                drawn = sample_questions_about(facts, rng, questions, self.task_weights)
             if drawn or not questions:
                 return facts, drawn, rng
         raise ConfigError(f"tasks: expected questions about {name}, got none in {ATTEMPTS} scenes")

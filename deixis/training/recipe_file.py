@@ -87,6 +87,8 @@ class InstructStage(TrainingOptions):
     """In a row of the world."""
     tasks: dict[str, NonNegative] = field(default_factory=dict)
     """Weights of the world's tasks that differ from its own (`world.generate.task_weights`); 0 leaves a task out."""
+    rewording: bool = True
+    """Whether the world's questions come in all their wordings; false: each in one."""
     max_tokens: Natural = 400
     """Of a row: its signals and all turns about them."""
     dense_weight: NonNegative = 0.0
@@ -127,10 +129,13 @@ class InstructStage(TrainingOptions):
             raise ConfigError("replay: expected beside the field data; got no data")
         if self.data is not None and self.dense_weight:
             raise ConfigError(f"dense_weight: expected 0 beside data, without dense targets; got {self.dense_weight}")
-        if self.alignment is not None and set(self.batch) != {DATA}:
-            raise ConfigError(f"alignment: expected a batch of data alone, with captions; got {', '.join(self.batch)}")
         check_known("start_as.", self.start_as, tuple(MODALITIES))
         _check_tasks(self.tasks, self.world_batch)
+        if self.alignment is not None and set(self.batch) != {DATA} and not self._captions_alone:
+            raise ConfigError(
+                "alignment: expected a batch of data alone, with captions, or of the world with one question, its "
+                f"caption (questions: 1, weights of tasks above 0 for caption alone); got {', '.join(self.batch)}"
+            )
         check_known("parts.", self.parts or {}, tuple(PARTS))
         check_known("learning_rates.", self.learning_rates, tuple(PARTS))
         if self.parts is not None and not self.parts:
@@ -141,6 +146,14 @@ class InstructStage(TrainingOptions):
             )
         if self.steps is None and not (self.data and all(part.epochs is not None for part in self.data)):
             raise ConfigError("steps: expected a number of steps, or data whose parts all have epochs; got none")
+
+    @property
+    def _captions_alone(self) -> bool:
+        """Whether every row of the world is a signal with its caption."""
+        if DATA in self.batch or PAIR in self.batch or self.questions != 1:
+            return False
+        weights = (task_weights(name, self.tasks) for name in self.batch)
+        return all({task for task, weight in own.items() if weight} == {"caption"} for own in weights)
 
     @property
     def mixture(self) -> MixtureRecipe | None:

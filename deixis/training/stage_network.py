@@ -54,13 +54,12 @@ def stage_network(
     guided = [name for name in fine if hasattr(load(MODALITIES[name].cells), "pool")] if stage.guide_weight > 0 else []
     guide_sizes = {name: (fine[name], config.signals[name].token_count) for name in guided} or None
     limit = stage.max_tokens
-    own = (stage.questions, limit, seed, guide_sizes, stage.tasks)
+    captions = stage.alignment is not None
+    own = (stage.questions, limit, seed, guide_sizes, stage.tasks, captions, stage.rewording)
     batches = InstructBatches(processor, system, fine, masks, counts, *own)
     if mixture is not None:
         count, world = stage.batch[DATA], batches if counts else None
-        batches = SampleBatches(
-            mixture, processor, system, masks, count, limit, guide_sizes, folder, world, stage.alignment is not None
-        )
+        batches = SampleBatches(mixture, processor, system, masks, count, limit, guide_sizes, folder, world, captions)
     instructor = Instructor(
         model,
         system,

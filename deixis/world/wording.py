@@ -3,6 +3,10 @@
 The bundled model is trained on these texts: they must not change.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 
 NUMBER_WORDS = ("None", "One", "Two", "Three", "Four", "Five", "Six")
@@ -51,9 +55,23 @@ SOUND_USES: dict[str, tuple[str, ...]] = {
 }
 
 
+_all = ContextVar("all wordings", default=True)
+
+
+@contextmanager
+def wordings(every: bool) -> Generator[None]:
+    """While the block runs, texts have all their wordings, or the first one alone; what is asked about is the same."""
+    before = _all.set(every)
+    try:
+        yield
+    finally:
+        _all.reset(before)
+
+
 def choose(options: tuple[str, ...], rng: np.random.Generator) -> str:
-    """A random element of `options`."""
-    return options[int(rng.integers(len(options)))]
+    """A random element of `options`; the first within `wordings(False)`."""
+    number = int(rng.integers(len(options)))  # drawn in any case: what follows in the stream stays the same
+    return options[number if _all.get() else 0]
 
 
 def filled(options: tuple[str, ...], rng: np.random.Generator, **words: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from deixis.ablations.base import only
 from deixis.conversation import IGNORED, Row, collate, render
 from deixis.model.extend import copy_modality
 from deixis.samples.media import media_reference
@@ -13,6 +14,7 @@ from deixis.systems import SYSTEMS
 from deixis.training.alignment import TEMPERATURE, caption_processor, caption_sample, caption_system, contrast_loss
 from deixis.training.instruct import Instructor
 from deixis.training.recipe_file import parse_recipe
+from deixis.training.stage_network import stage_network
 from tests.toy import toy_audio, toy_image, toy_network
 
 CAPTIONS = ("A red mug.", "The bell.", "A blue chair.")
@@ -47,6 +49,21 @@ def test_a_caption_follows_its_signal_and_nothing_else(batch):
         assert set(words[1:]) in ({"<image>"}, {"<audio>"})
     with pytest.raises(ValueError, match="signals: expected a signal to align with its caption, got none"):
         caption_sample(Sample("a", "toy", "caption", "train", (Turn("", "A mug."),)))
+
+
+def test_captions_of_the_world_follow_their_signals(toy):
+    network, processor = toy_network(toy[1].tokenizer)
+    weights = only("image", caption=1.0)
+    stage = {"name": "a", "task": "instruct", "batch": {"image": 2}, "steps": 1, "questions": 1, "tasks": weights}
+    (own,) = parse_recipe({"init": "bundled", "stages": [{**stage, "alignment": "contrast"}]}).stages
+    _, batches = stage_network(own, network, None, processor, seed=3)
+    inputs = batches(0)
+    assert len(inputs["input_ids"]) == 2
+    for ids, labels in zip(inputs["input_ids"], inputs["labels"], strict=True):
+        learnt = [label for label in labels.tolist() if label != IGNORED]
+        assert processor.tokenizer.decode(learnt).startswith(("A", "An"))
+        words = processor.tokenizer.convert_ids_to_tokens(ids[ids != processor.tokenizer.pad_token_id].tolist())
+        assert set(words[1 : -len(learnt)]) == {"<image>"}
 
 
 @torch.no_grad()
@@ -91,6 +108,11 @@ def test_a_modality_begins_as_another(toy):
             {"alignment": "caption", "batch": {"data": 1, "image": 1}},
             "alignment: expected a batch of data alone",
             id="world",
+        ),
+        pytest.param(
+            {"alignment": "caption", "batch": {"image": 1}, "data": None, "questions": 1},
+            "of the world with one question, its caption",
+            id="other_questions",
         ),
         pytest.param(
             {"start_as": {"vidoe": "image"}}, "start_as.vidoe: unknown field; .*did you mean 'video'", id="modality"

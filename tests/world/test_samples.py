@@ -17,6 +17,7 @@ from deixis.world.generate import (
     world_samples,
 )
 from deixis.world.scene import SPLITS, scene_rng
+from deixis.world.wording import NAME, wordings
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,14 @@ def test_a_medium_has_one_id(samples):
 def test_a_seed_gives_the_same_samples():
     first, again = world_samples("val", 3), world_samples("val", 3)
     assert [sample.to_json() for sample in first] == [sample.to_json() for sample in again]
+
+
+def test_one_wording_changes_nothing_else(samples):
+    whole = [sample for sample in samples["train"] if sample.task == "region_name"]
+    with wordings(False):
+        one = [s for seed in range(12) for s in world_samples("train", seed) if s.task == "region_name"]
+    assert {sample.turns[0].user for sample in one} == {NAME[0]} < {sample.turns[0].user for sample in whole}
+    assert [(s.id, s.turns[0].assistant) for s in one] == [(s.id, s.turns[0].assistant) for s in whole]
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD_MODALITIES])
