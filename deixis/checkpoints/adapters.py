@@ -3,7 +3,7 @@
     adapter_config.json         PEFT's: the rank and the scale of the products
     adapter_model.safetensors   lora_A (rank, in) and lora_B (out, rank) of each layer
     full_weights.safetensors    what was trained whole beside them, by its name in the network; PEFT reads it not
-    base.json                   digests of the first rows of the weights that they stand beside
+    base.json                   digests of all other weights of the base (`base_digests`)
 
 A folder is a stranger's: it is read as JSON and safetensors alone, and every name and shape is compared with the
 model's before a value is read. (LoRA: Hu et al., ICLR 2022; its scale: huggingface/peft@v0.21, tuners/lora/layer.py.)
@@ -13,9 +13,8 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,6 +22,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from deixis.checkpoints.base_digests import (
+    BASE,
+    Digests,
+    folder_digests,
+    network_digests,
+    other_weights,
+    read_digests,
+)
 from deixis.checkpoints.small_files import naming, read_object
 from deixis.checkpoints.source import open_model
 from deixis.checkpoints.weight_names import ADAPTER, check_inside, weight_files
@@ -31,7 +38,7 @@ from deixis.errors import CheckpointError, ConfigError
 from deixis.model.packed_linear import PackedLinear
 from deixis.options import Bounds, check_value, shown
 
-LORA, FULL, BASE = "adapter_model.safetensors", "full_weights.safetensors", "base.json"
+LORA, FULL = "adapter_model.safetensors", "full_weights.safetensors"
 PICKLES = ("adapter_model.bin", "adapter_model.pt", "adapter_model.pth")
 PREFIX = "base_model.model."
 """Of every name in a file of PEFT."""
@@ -46,9 +53,6 @@ FREE = (
 """Fields of adapter_config.json that say nothing about the sums, or are looked at one by one."""
 PLAIN_STARTS = (True, False, None, "gaussian", "orthogonal")
 """Of `init_lora_weights`: with any other, PEFT changes the base too."""
-STORED = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
-Stored = Literal["bfloat16", "float16", "float32"]
-DIGEST_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Adapter:
 
     base: the model that it names, if any. scale: of the products. lora: the shape (out, in) of the weight of each layer
     by its name in the network, full: that of each weight that takes the place of the base's. digests: of the base's
-    weights in each type of `STORED`, and `stored`, the smallest that holds them; none where PEFT alone wrote it.
+    other weights; none where PEFT alone wrote it.
     """
 
     folder: Path
@@ -65,7 +69,7 @@ class Adapter:
     scale: float
     lora: Mapping[str, tuple[int, ...]]
     full: Mapping[str, tuple[int, ...]]
-    digests: Mapping[str, str]
+    digests: Digests
 
     def __str__(self) -> str:
         return str(self.folder)
@@ -85,7 +89,7 @@ class Adapter:
 
     def check_fits(self, folder: Path, base: str) -> None:
         """Raises CheckpointError where the model `base`, with weights in `folder`, is another than the adapter's."""
-        shapes, rows = _weights_of(folder, self.lora)
+        shapes = {name: shape for file in weight_files(folder) for name, shape in _all_shapes(file).items()}
         named = f", '{self.base}'" if self.base else ""
         for name, expected in {**self.lora, **self.full}.items():
             if (got := shapes.get(name)) != expected:
@@ -93,18 +97,11 @@ class Adapter:
                     f"adapter '{self}': expected the model that it was trained beside{named}, with {name} of shape "
                     f"{_sizes(expected)}; got '{base}', {f'where it is {_sizes(got)}' if got else 'which has none'}"
                 )
-        if not self.digests:
-            return
-        # a base may be stored in a smaller type than it was trained beside, or in a larger one
-        words = {_stored(rows), self.digests["stored"]}
-        if words == {"bfloat16", "float16"}:  # neither holds the other's values: names and shapes must do
-            return
-        word = min(words, key=list(STORED).index)
-        if (got := _digest(rows, STORED[word])) != self.digests[word]:
+        if self.digests and (others := other_weights(self.digests, folder_digests(folder, self.digests))):
+            count = f", and so have {len(others) - 1} more" if len(others) > 1 else ""
             raise CheckpointError(
-                f"adapter '{self}': expected the model that it was trained beside{named}, with weights "
-                f"{self.digests[word][:DIGEST_SHOWN]}; got '{base}', of the same shapes, with weights "
-                f"{got[:DIGEST_SHOWN]}"
+                f"adapter '{self}': expected the model that it was trained beside{named}; got '{base}', of the same "
+                f"shapes, where {others[0]} has other values{count}"
             )
 
     @torch.no_grad()
@@ -147,7 +144,7 @@ def open_adapter(folder: str | Path) -> Adapter:
             scale = _scale(values)
         full = _shapes(folder / FULL) if (folder / FULL).is_file() else {}
         return Adapter(
-            folder, _base_name(values), scale, _layers(folder / LORA, values["r"]), full, _digests(folder / BASE)
+            folder, _base_name(values), scale, _layers(folder / LORA, values["r"]), full, read_digests(folder / BASE)
         )
     except (CheckpointError, ConfigError) as error:
         raise type(error)(f"adapter '{folder}': {error}") from error
@@ -159,13 +156,7 @@ def write_adapter(folder: Path, adapted: Any, base: str | None, full: Mapping[st
     adapted.save_pretrained(str(folder), save_embedding_layers=False)  # PEFT would look for the base on the hub
     if full:
         save_file({name: own.detach().contiguous() for name, own in full.items()}, folder / FULL, {"format": "pt"})
-    rows = {
-        f"{name}.weight": layer.base_layer.weight[:1]
-        for name, layer in adapted.get_base_model().named_modules()
-        if hasattr(layer, "base_layer")
-    }
-    if all(row.is_floating_point() for row in rows.values()):  # else they are quantised, and none of a file
-        (folder / BASE).write_text(json.dumps(_digests_of(rows), indent=1) + "\n", encoding="utf-8")
+    _write_digests(folder, network_digests(adapted.get_base_model(), full))
 
 
 def write_alone(adapter: Adapter, folder: Path, base_folder: Path, base: str, dtype: torch.dtype | None) -> None:
@@ -177,7 +168,13 @@ def write_alone(adapter: Adapter, folder: Path, base_folder: Path, base: str, dt
             tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118
         cast = {key: own if dtype is None else in_dtype(own, dtype, key) for key, own in tensors.items()}
         save_file(cast, folder / name, {"format": "pt"})
-    digests = adapter.digests or _digests_of(_weights_of(base_folder, adapter.lora)[1])
+    digests = adapter.digests or {
+        name: own for name, own in folder_digests(base_folder).items() if name not in adapter.full
+    }
+    _write_digests(folder, digests)
+
+
+def _write_digests(folder: Path, digests: Digests) -> None:
     (folder / BASE).write_text(json.dumps(digests, indent=1) + "\n", encoding="utf-8")
 
 
@@ -221,17 +218,6 @@ def _base_name(values: dict[str, Any]) -> str | None:
     return name[:200] if isinstance(name, str) and name else None
 
 
-def _digests(file: Path) -> dict[str, str]:
-    if not file.is_file():
-        return {}
-    values = read_object(file)
-    with naming(BASE):
-        check_value("stored", values.get("stored"), Stored)
-        for word in STORED:
-            check_value(word, values.get(word), str)
-    return values
-
-
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     """Shapes by name in a safetensors file of floating numbers."""
     shapes = {}
@@ -244,17 +230,9 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _weights_of(folder: Path, rows_of: Mapping[str, Any]) -> tuple[dict[str, tuple[int, ...]], dict[str, Tensor]]:
-    """Shapes of all weights in a model folder, and the first row of those of `rows_of`."""
-    shapes, rows = {}, {}
-    for file in weight_files(folder):
-        with _opened(file) as opened:
-            for name in opened.keys():  # noqa: SIM118
-                part = opened.get_slice(name)
-                shapes[name] = tuple(part.get_shape())
-                if name in rows_of and len(shapes[name]) == 2:
-                    rows[name] = part[:1]
-    return shapes, rows
+def _all_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    with _opened(file) as opened:
+        return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
 
 
 def _opened(file: Path) -> Any:
@@ -267,24 +245,6 @@ def _opened(file: Path) -> Any:
 def _read(file: Path, name: str) -> Tensor:
     with _opened(file) as opened:
         return opened.get_tensor(name)
-
-
-def _digests_of(rows: Mapping[str, Tensor]) -> dict[str, str]:
-    return {"stored": _stored(rows), **{word: _digest(rows, dtype) for word, dtype in STORED.items()}}
-
-
-def _stored(rows: Mapping[str, Tensor]) -> str:
-    """The smallest type that holds the rows as they are."""
-    fitting = (w for w, dtype in STORED.items() if all(torch.equal(r.to(dtype).to(r.dtype), r) for r in rows.values()))
-    return next(fitting, "float32")
-
-
-def _digest(rows: Mapping[str, Tensor], dtype: torch.dtype) -> str:
-    digest = sha256()
-    for name in sorted(rows):
-        digest.update(name.encode())
-        digest.update(rows[name].detach().cpu().to(dtype).contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def _sizes(shape: tuple[int, ...]) -> str:

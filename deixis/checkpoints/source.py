@@ -10,6 +10,7 @@ import json
 import pickle
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -286,13 +287,21 @@ class SafeFile:
 
     def __getitem__(self, name: str) -> Tensor:
         shape = self.meta[name]
-        if not shape.numel():
-            return torch.empty(shape.shape, dtype=shape.dtype)
-        buffer = bytearray(shape.nbytes)
+        return self.runs(name, [0], shape.numel()).view(shape.shape)
+
+    def runs(self, name: str, starts: Sequence[int], count: int) -> Tensor:
+        """The values from each of `starts` on, of the tensor as one row: `count` of them, or what is left of it."""
+        dtype, whole = self.meta[name].dtype, self.meta[name].numel()
+        if not whole:
+            return torch.empty(0, dtype=dtype)
+        parts = []
         with self._file.open("rb") as stream:
-            stream.seek(self._begin[name])
-            stream.readinto(buffer)
-        return torch.frombuffer(buffer, dtype=shape.dtype).view(shape.shape)
+            for start in starts:
+                buffer = bytearray(min(count, whole - start) * dtype.itemsize)
+                stream.seek(self._begin[name] + start * dtype.itemsize)
+                stream.readinto(buffer)
+                parts.append(torch.frombuffer(buffer, dtype=dtype))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 _DTYPES = {code: dtype for dtype, code in CODES.items()}
