@@ -31,7 +31,7 @@ AdapterFolder = Annotated[
     Path | None, typer.Option("--adapter", help="A folder of LoRA adapters that belong to the model.")
 ]
 Workers = Annotated[int, typer.Option(help="Number of processes.", min=1)]
-Ray = Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local.")]
+RayAddress = Annotated[str | None, typer.Option(help="Address of a Ray cluster, or local: one of this machine.")]
 SamplesPath = Annotated[Path, typer.Argument(help="A file of samples (.jsonl, .tar, .parquet) or a folder of them.")]
 
 WEIGHTS = (".safetensors", ".pth", ".pt", ".bin", ".tar")

@@ -1,6 +1,7 @@
 """`deixis finetune`: a model is trained on a part of someone's samples, and measured on the rest before and after."""
 
 import sys
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Device, ModelName, check_folder, check_installed, check_model, named_values
+from deixis.cli.arguments import (
+    Device,
+    ModelName,
+    RayAddress,
+    check_folder,
+    check_installed,
+    check_model,
+    named_values,
+)
 from deixis.cli.dry_run import check_and_show
 from deixis.cli.eval import show
 from deixis.cli.terminal import say
-from deixis.cli.train import NEEDED, WORLD_NEEDS, Changes, DryRun
+from deixis.cli.train import NEEDED, WORLD_NEEDS, Changes, DryRun, RayCount, training
 from deixis.errors import InputError
 from deixis.options import check_choice
 
@@ -22,8 +31,6 @@ if TYPE_CHECKING:
     from deixis.evaluation.reports.summary import Summary
     from deixis.model.config import DeixisConfig
     from deixis.samples.held_out import Parted
-    from deixis.training.classifier import ClassifyRecipe
-    from deixis.training.recipe_file import Recipe
 
 DATA, BEFORE, AFTER, RUN = "data", "before", "after", "run"
 SAMPLES = "samples"  # the format that needs no reading
@@ -54,6 +61,8 @@ def run(
     ] = False,
     changes: Changes = None,
     dry_run: DryRun = False,
+    ray: RayCount = None,
+    ray_address: RayAddress = None,
     device: Device = None,
 ) -> None:
     """Fine-tune a model on your own data, and measure it on held-out data before and after.
@@ -80,11 +89,12 @@ def run(
     if print_recipe:
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
+    train = training(recipe, ray, ray_address)
     asked = _benchmarks(parted, limit, world_limit if opened.config.system == "deixis" else 0)
     _tell(parted)
     check_and_show(recipe, folder / RUN, dry_run)
     if not dry_run:
-        _tune(recipe, opened, asked, folder, device)
+        _tune(lambda: train(recipe, folder / RUN), opened, asked, folder, device)
 
 
 @dataclass(frozen=True)
@@ -169,17 +179,14 @@ def _benchmarks(parted: "Parted", limit: int, world: int) -> dict[str, tuple["Be
     return asked
 
 
-def _tune(
-    recipe: "Recipe | ClassifyRecipe", opened: "Opened", asked: dict[str, Any], folder: Path, device: str | None
-) -> None:
+def _tune(train: Callable[[], Path], opened: "Opened", asked: dict[str, Any], folder: Path, device: str | None) -> None:
     """Measures the start model, trains it, measures what came of it, and shows both."""
     from deixis.cli import answers
     from deixis.cli.progress import stop_told, training_log
-    from deixis.training.recipe import train
 
     earlier = _measured(opened, asked, folder / BEFORE, device)
     with training_log(), stop_told(f"the same command resumes {folder}"):
-        trained = train(recipe, folder / RUN)
+        trained = train()
     later = _measured(answers.open_small(str(trained)), asked, folder / AFTER, device, earlier)
     for name, summary in later.items():
         _show(summary, folder / AFTER / name)

@@ -2,17 +2,24 @@
 
 import os
 import shlex
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import check_folder, check_installed
+from deixis.cli.arguments import RayAddress, check_folder, check_installed
 from deixis.cli.dry_run import check_and_show
 from deixis.cli.errors import quiet_stdout
 from deixis.cli.recipes import find_recipe
 from deixis.cli.terminal import say
+from deixis.errors import InputError
+
+if TYPE_CHECKING:
+    from deixis.training.classifier import ClassifyRecipe
+    from deixis.training.recipe_file import Recipe
 
 NEEDED = ("accelerate", "tensorboard")  # of the extras
 WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
@@ -21,6 +28,7 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("--set", help="PATH=VALUE, a change of the recipe, as stages.0.steps=50; repeatable."),
 ]
+RayCount = Annotated[int | None, typer.Option("--ray", metavar="N", help="Train by N workers of a Ray cluster.", min=1)]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print parameters, memory, steps and time per stage, and exit.")
 ]
@@ -33,10 +41,13 @@ def run(
     ] = None,
     changes: Changes = None,
     dry_run: DryRun = False,
+    ray: RayCount = None,
+    ray_address: RayAddress = None,
 ) -> None:
     """Train a model from a recipe; the same command resumes a run that was stopped, or goes on with more steps.
 
-    On many devices: torchrun --nproc-per-node N -m deixis train RECIPE, or accelerate launch -m deixis train RECIPE.
+    On many devices: torchrun --nproc-per-node N -m deixis train RECIPE, accelerate launch -m deixis train RECIPE, or
+    --ray N.
 
     Each stage writes STAGE/model into the folder; tensorboard --logdir shows its curves.
     """
@@ -46,7 +57,6 @@ def run(
     from deixis.files.state import read_state
     from deixis.training.classifier import SCORES
     from deixis.training.processes import is_first, leave
-    from deixis.training.recipe import train
     from deixis.training.recipe_file import Recipe, read_recipe
 
     folder = out or Path("runs") / recipe.stem
@@ -54,6 +64,7 @@ def run(
     if not is_first():
         quiet_stdout()
     check_installed(*NEEDED, *(WORLD_NEEDS if isinstance(plan, Recipe) and plan.uses_world else ()))
+    train = training(plan, ray, ray_address)
     check_and_show(plan, folder, dry_run)
     if dry_run:
         return
@@ -61,7 +72,7 @@ def run(
     with ExitStack() as told:
         if is_first():
             told.enter_context(training_log())
-            told.enter_context(stop_told(f"to resume: {_again(recipe, folder, changes or [])}"))
+            told.enter_context(stop_told(f"to resume: {_again(recipe, folder, changes or [], ray, ray_address)}"))
         model = train(plan, folder)
     leave()
     was_there = before.get(model) == model.stat().st_ino
@@ -72,11 +83,36 @@ def run(
             say(line)
 
 
-def _again(recipe: Path, folder: Path, changes: list[str]) -> str:
+def training(recipe: "Recipe | ClassifyRecipe", ray: int | None, address: str | None) -> "Callable[..., Path]":
+    """The function that trains a recipe in a folder: in this process, or by workers of a Ray cluster.
+
+    Raises InputError and ConfigError for what they cannot train.
+    """
+    from deixis.training.processes import process_count
+
+    if ray is None:
+        if address is not None:
+            raise InputError("--ray-address: expected beside --ray N, got it alone")
+        from deixis.training.recipe import train
+
+        return train
+    check_installed("ray.train")
+    if process_count() > 1:
+        raise InputError("--ray: expected without torchrun or accelerate launch, as Ray starts the processes; got both")
+    from deixis.training.ray_workers import RayWorkers, train_on_ray
+
+    workers = RayWorkers(ray, address or RayWorkers.address)
+    workers.check(recipe)
+    return partial(train_on_ray, workers=workers)
+
+
+def _again(recipe: Path, folder: Path, changes: list[str], ray: int | None, address: str | None) -> str:
     """The command that goes on."""
     if int(os.environ.get("WORLD_SIZE", 1)) > 1:
         return "the same command, with any number of processes"
-    return shlex.join(["deixis", "train", str(recipe), "--out", str(folder), *(f"--set={one}" for one in changes)])
+    words = [f"--set={one}" for one in changes] + ([] if ray is None else ["--ray", str(ray)])
+    words += [] if address is None else ["--ray-address", address]
+    return shlex.join(["deixis", "train", str(recipe), "--out", str(folder), *words])
 
 
 def _score_lines(scores: Any) -> list[str]:

@@ -76,10 +76,13 @@ def gathered(own: T) -> list[T]:
     return gather_object([own]) if process_count() > 1 else [own]
 
 
-def share(accumulate: int, where: str = "") -> int:
-    """How many of the `accumulate` batches of a step each process takes. Raises ConfigError where they are not equally
-    many; the message begins with `where`."""
-    own, left = divmod(accumulate, count := process_count())
+def share(accumulate: int, where: str = "", count: int | None = None) -> int:
+    """How many of the `accumulate` batches of a step each process takes, of `count` (default: those that there are).
+
+    Raises ConfigError where they are not equally many; the message begins with `where`.
+    """
+    count = process_count() if count is None else count
+    own, left = divmod(accumulate, count)
     if left:
         raise ConfigError(
             f"{where}accumulate: expected a multiple of {count}, for so many processes share the batches of a step; "

@@ -29,6 +29,7 @@ from deixis.training.sample_batches import SampleBatches
 from deixis.training.stage_network import first_seed, held_out_batches, stage_network, trained_parts
 from deixis.training.stage_run import run_stage
 from deixis.training.start import dense_heads, start_model, with_adapter
+from deixis.training.trainer import Saved
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +45,14 @@ def train(recipe: Recipe | ClassifyRecipe, out: Path) -> Path:
     out = Path(out)
     with alone_together(out):
         if not isinstance(recipe, ClassifyRecipe):
-            return _train_stages(recipe, out)
+            return run_stages(recipe, out)
         if process_count() > 1:
             raise ConfigError("task: classify: expected one process, as a batch is normalised as a whole; got several")
         return train_classifier(recipe, out)
 
 
-def _train_stages(recipe: Recipe, out: Path) -> Path:
+def run_stages(recipe: Recipe, out: Path, saved: Saved | None = None) -> Path:
+    """As `train`, in a folder that is held already; `saved` is called with every checkpoint."""
     torch.manual_seed(recipe.seed)
     extended = check_same_run(recipe, out)
     model, processor = start_model(recipe)
@@ -59,9 +61,9 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
     heads = dense_heads(model)
     finished: Path | None = None  # the last stage whose weights are not in `model` yet
     for number, stage in enumerate(recipe.stages):
-        if _trained(stage, out).exists():
+        if model_folder(stage, out).exists():
             logger.info("stage %s is done", stage.name)
-            finished = _trained(stage, out)
+            finished = model_folder(stage, out)
             continue
         if finished is not None:
             load_into(model, heads, finished)
@@ -75,15 +77,15 @@ def _train_stages(recipe: Recipe, out: Path) -> Path:
         logger.info("stage %s: %s", stage.name, trained)
         steps = stage.steps or batches.steps // stage.accumulate
         held_out = held_out_batches(stage, model, processor, folder)
-        run_stage(network, batches, steps, stage, folder, recipe.seed, rates=trained.rates, **held_out)
+        run_stage(network, batches, steps, stage, folder, recipe.seed, rates=trained.rates, saved=saved, **held_out)
         if isinstance(network, Instructor):
             network.close()
         if isinstance(batches, SampleBatches):
             by_first(batches.skipped.report)
         start = recipe.init if isinstance(recipe.init, str) else None  # a network of parts lies in no folder
-        before = start if number == 0 else str(_trained(recipe.stages[number - 1], out))
+        before = start if number == 0 else str(model_folder(recipe.stages[number - 1], out))
         _finish(trained, recipe, before, heads, processor, folder)
-    return _trained(recipe.stages[-1], out)
+    return model_folder(recipe.stages[-1], out)
 
 
 def _begin(recipe: Recipe, out: Path, extended: tuple[str, ...]) -> None:
@@ -103,14 +105,14 @@ def _finish(trained: TrainedParts, recipe: Recipe, before: str | None, heads, pr
     by_first(lambda: save(plain(), heads, processor, folder / MODEL))
 
 
-def _trained(stage: Stage, out: Path) -> Path:
+def model_folder(stage: Stage, out: Path) -> Path:
     """The folder of the model that a stage ends with, which is there once it has ended."""
     return out / stage.name / MODEL
 
 
 def finished_stages(recipe: Recipe, out: Path, extended: Collection[str]) -> set[str]:
     """The names of the stages that are done in `out`, but for those that go on (`same_run.check_same_run`)."""
-    return {stage.name for stage in recipe.stages if _trained(stage, out).exists()} - set(extended)
+    return {stage.name for stage in recipe.stages if model_folder(stage, out).exists()} - set(extended)
 
 
 def checked_mixtures(

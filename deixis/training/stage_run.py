@@ -32,6 +32,7 @@ from deixis.training.trainer import (
     FirstStep,
     LossLog,
     PartTrainer,
+    Saved,
 )
 
 logger = logging.getLogger(__name__)
@@ -95,12 +96,14 @@ def run_stage(
     rates: Mapping[int, float] | None = None,
     held_out: Iterable[dict[str, Any]] | None = None,
     patience: int | None = None,
+    saved: Saved | None = None,
 ) -> None:
     """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
     `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW;
     rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
     checkpoint; the model ends with the weights of the best, and after `patience` checkpoints without a better one.
+    saved: called in every process with each checkpoint once it is whole.
     """
     own_batches, plain = share(options.accumulate), model
     if is_sharded():
@@ -121,7 +124,7 @@ def run_stage(
         args=arguments,
         train_dataset=BatchStream(make, start * options.accumulate, steps * options.accumulate),
         eval_dataset=held_out,
-        callbacks=[*every, AtomicSave()],
+        callbacks=[*every, AtomicSave(saved)],
         optimizers=(optimizer, None),
     )
     try:

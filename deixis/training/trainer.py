@@ -28,6 +28,8 @@ from deixis.training.sharding import ShardingTrainer, is_sharded, touching_all
 NUMBER = "number"
 """Of a batch in its stream: a field beside those of `make`."""
 SHOWN_IDS = 20
+Saved = Callable[[Path, dict[str, Any]], None]
+"""What is called with the folder of a checkpoint, and what was logged last before it."""
 
 
 class PartTrainer(ShardingTrainer):
@@ -196,17 +198,26 @@ class LossLog(TrainerCallback):
 
 
 class AtomicSave(TrainerCallback):
-    """Keeps half-written checkpoints from counting: a checkpoint without its `done` file is removed on resume."""
+    """Keeps half-written checkpoints from counting: a checkpoint without its `done` file is removed on resume.
+
+    saved: called with each that is whole.
+    """
+
+    def __init__(self, saved: Saved | None = None):
+        self.saved = saved
 
     def on_train_begin(self, args, state, control, **kwargs):
         # the state of a checkpoint holds the intervals that its run had
         state.logging_steps, state.save_steps, state.eval_steps = args.logging_steps, args.save_steps, args.eval_steps
 
     def on_save(self, args, state, control, **kwargs):
+        checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         wait_for_all()  # each has written the state of its random numbers
         if is_first():
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / DONE).touch()
+            (checkpoint / DONE).touch()
         wait_for_all()
+        if self.saved is not None:
+            self.saved(checkpoint, dict(state.log_history[-1]) if state.log_history else {"step": state.global_step})
 
 
 class FirstStep(TrainerCallback):

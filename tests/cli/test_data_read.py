@@ -148,7 +148,7 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(command, tmp_path, words, 
     [
         pytest.param("ijson", [], id="of_the_format"),
         pytest.param("pyarrow", ["--to", "parquet"], id="of_the_shards"),
-        pytest.param("ray", ["--ray", "local"], id="of_the_cluster"),
+        pytest.param("ray", ["--ray-address", "local"], id="of_the_cluster"),
     ],
 )
 def test_without_an_extra_no_folder_is_left(command, tmp_path, monkeypatch, package, words):

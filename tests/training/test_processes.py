@@ -4,8 +4,11 @@ import json
 import multiprocessing
 import os
 import shutil
+import time
 from pathlib import Path
+from threading import Thread
 
+import psutil
 import pytest
 import soundfile
 from accelerate import debug_launcher
@@ -13,12 +16,14 @@ from accelerate.state import AcceleratorState, DistributedType
 from PIL import Image
 from safetensors.torch import load_file
 
-from deixis.errors import ConfigError
+from deixis.errors import ConfigError, InputError
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.training.processes import by_first
 from deixis.training.recipe import train
+from deixis.training.recipe_file import Recipe
+from deixis.training.run_folder import DONE
 from tests.toy import toy_audio, toy_image, toy_model_folder, toy_plan
 
 pytestmark = [
@@ -51,8 +56,7 @@ def _sample(folder, number):
     return Sample(str(number), "made up", "describe", "train", (turn,), (medium,), (region,))
 
 
-def tune(start: Path, out: Path, accumulate: int = 2) -> None:
-    AcceleratorState._reset_state(reset_partial_state=True)  # a forked process has that of the one it comes from
+def plan(start: Path, accumulate: int = 2) -> Recipe:
     stage = {"name": "tune", "task": "instruct", "batch": {"data": 1}, "max_tokens": 300, "steps": STEPS, "workers": 0}
     data = [{"path": str(start / f"{name}.jsonl")} for name in ("images", "recordings")]  # taken in turn
     stage |= {"data": data, "save_steps": BEFORE, "log_steps": 1, "bf16": False}
@@ -60,7 +64,12 @@ def tune(start: Path, out: Path, accumulate: int = 2) -> None:
     stage |= {"held_out": {"path": str(start / "val.jsonl")}, "accumulate": accumulate, "warmup_steps": 2}
     stage |= {"weight_decay": 0.0}  # which with sharded weights works on parts that no batch uses too
     stage |= {"learning_rates": {"projection": 0.003}, "lora": {"dropout": 0.3}}
-    train(toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=[stage]), out)
+    return toy_plan(model=None, vocab_size=None, init=str(start / "model"), stages=[stage])
+
+
+def tune(start: Path, out: Path, accumulate: int = 2) -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)  # a forked process has that of the one it comes from
+    train(plan(start, accumulate), out)
 
 
 def losses(out, name="loss"):
@@ -125,6 +134,37 @@ def test_two_processes_that_share_the_weights_too_learn_what_one_does_and_go_on(
         assert all((ours[name] - weight).abs().max() < 1e-5 for name, weight in theirs.items())
     kept, alone = (load_file(run / "tune" / f"checkpoint-{STEPS}" / "model.safetensors") for run in (out, one))
     assert kept.keys() == alone.keys()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_of_a_ray_cluster_that_is_killed_is_replaced(start, one, tmp_path, monkeypatch, capfd):
+    ray = pytest.importorskip("ray")
+    from deixis.training.ray_workers import RayWorkers, train_on_ray
+
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+    monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    out = tmp_path / "run"
+    killer = Thread(target=kill_a_worker_after, args=(out / "tune" / f"checkpoint-{BEFORE}" / DONE,))
+    killer.start()
+    try:
+        assert train_on_ray(plan(start), out, RayWorkers(2)) == out / "tune" / "model"
+        with pytest.raises(InputError, match=r"--ray: expected at most \d+ workers, one for each .PU of the cluster"):
+            train_on_ray(plan(start, accumulate=1000), out, RayWorkers(1000))
+    finally:
+        ray.shutdown()
+    killer.join()
+    assert capfd.readouterr().err.count("weights are trained") == 2, "all began again"
+    assert losses(out) == pytest.approx(losses(one), rel=1e-5)
+    ours, theirs = (load_file(own / "tune" / "model" / "model.safetensors") for own in (out, one))
+    assert all((ours[name] - weight).abs().max() < 1e-5 for name, weight in theirs.items())
+    assert {path.name for path in out.iterdir()} == {path.name for path in one.iterdir()}
+
+
+def kill_a_worker_after(checkpoint: Path) -> None:
+    while not checkpoint.exists():
+        time.sleep(0.01)
+    workers = [own for own in psutil.Process().children(recursive=True) if "RayTrainWorker" in " ".join(own.cmdline())]
+    workers[0].kill()
 
 
 def refused(start: Path, out: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Ray, Workers, check_installed, print_entries
+from deixis.cli.arguments import RayAddress, Workers, check_installed, print_entries
 from deixis.cli.data.read import show_report
 from deixis.cli.recipes import find_recipe
 from deixis.errors import InputError
@@ -26,7 +26,7 @@ def run(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all random choices. [default: the recipe's]")] = None,
     workers: Workers = 1,
-    ray: Ray = None,
+    ray_address: RayAddress = None,
     listed: Annotated[bool, typer.Option("--list", help="List the parts with their options, and exit.")] = False,
 ) -> None:
     """Build region-level data, as in Ferret's GRIT, from detection, segmentation and grounding annotations.
@@ -49,12 +49,12 @@ def run(
     if scale is not None and not scale > 0:
         raise InputError(f"--scale: expected a number above 0, got {scale}")
     wanted = replace(wanted, **{k: v for k, v in {"scale": scale, "seed": seed}.items() if v is not None})
-    check_installed(*["pyarrow"] * (wanted.ending == "parquet"), *["ray"] * (ray is not None))
+    check_installed(*["pyarrow"] * (wanted.ending == "parquet"), *["ray"] * (ray_address is not None))
     folder = RunFolder(out)
     plan = plan_build(wanted, folder, _tools(wanted, out))
     was_done = folder.is_finished
     with resumable(out) as progress:
-        report = build_set(plan, folder, pool.Workers(workers, ray), progress)
+        report = build_set(plan, folder, pool.Workers(workers, ray_address), progress)
     show_report(report, out, was_done)
 
 

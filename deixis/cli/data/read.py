@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deixis.cli.arguments import Ray, Workers, check_installed, named_values, print_entries
+from deixis.cli.arguments import RayAddress, Workers, check_installed, named_values, print_entries
 from deixis.cli.terminal import console, say
 from deixis.errors import InputError
 from deixis.options import check_choice
@@ -37,7 +37,7 @@ def run(
     media: Annotated[str, typer.Option(help="link, copy, or none: without media.")] = "link",
     shard_items: Annotated[int, typer.Option(help="Items of the dataset per shard.", min=1)] = 1_000,
     workers: Workers = 1,
-    ray: Ray = None,
+    ray_address: RayAddress = None,
     listed: Annotated[
         bool, typer.Option("--list", help="List the formats, or describe one: files and options; and exit.")
     ] = False,
@@ -60,7 +60,7 @@ def run(
 
     check_choice("--to", to, ENDINGS)
     check_choice("--media", media, PLACEMENTS)
-    check_installed(*["pyarrow"] * (to == "parquet"), *["ray"] * (ray is not None))
+    check_installed(*["pyarrow"] * (to == "parquet"), *["ray"] * (ray_address is not None))
     folder = RunFolder(out)
     config = DatasetConfig(path, images, split, named_values(option or ()))
     source = _source("FORMAT", format_name, config, folder.hidden / "source.sqlite", "source")
@@ -68,7 +68,7 @@ def run(
     plan = ReadPlan(source, held, to, media, shard_items)
     was_done = folder.is_finished
     with resumable(out) as progress:
-        report = read_set(plan, folder, pool.Workers(workers, ray), progress)
+        report = read_set(plan, folder, pool.Workers(workers, ray_address), progress)
     show_report(report, out, was_done)
 
 

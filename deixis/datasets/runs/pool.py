@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+from deixis.datasets.runs.cluster import connect
 from deixis.errors import DataError, DeixisError
 
 Task = TypeVar("Task")
@@ -31,7 +32,7 @@ def map_ordered(do: Callable[[Task], Result], tasks: Sequence[Task], workers: Wo
     """`do(task)` of every task, in order, as they are done.
 
     Raises whatever `do` raises; tasks under way then end and the others are not begun. Raises DataError where a
-    process is killed, by want of memory for instance, or where there is no such cluster.
+    process is killed, by want of memory for instance, and InputError where there is no such cluster.
     """
     if not tasks:
         return
@@ -67,20 +68,10 @@ def _use_one_thread() -> None:
 
 def _on_ray(do: Callable[[Task], Result], tasks: Sequence[Task], address: str) -> Iterator[Result]:
     """By Ray Data: one block a task, results as rows. The nodes must see the same files at the same paths."""
-    import ray
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    if not ray.is_initialized():  # it stays, for the next stage of a run, until this process ends
-        try:
-            ray.init(
-                address=None if address == "local" else address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=False,
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise DataError(f"--ray: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}") from None
+    connect(address)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True

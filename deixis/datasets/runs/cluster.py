@@ -1,0 +1,50 @@
+"""Connects to a Ray cluster, quietly: no dashboard, no usage statistics, no lines of its workers."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+
+from deixis.errors import InputError
+
+LOCAL = "local"
+PATIENCE_S = 10.0
+"""For an answer of an address; Ray itself tries for many minutes."""
+
+
+def connect(address: str) -> None:
+    """Joins the cluster at `address`, or starts one of this machine (`LOCAL`), until this process ends.
+
+    A cluster that is joined already stays. Raises InputError where there is none.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    import ray
+
+    if ray.is_initialized():
+        return
+    _check_answers(address)
+    in_main = threading.current_thread() is threading.main_thread()
+    ending = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"--ray-address: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}"
+        ) from None
+    finally:
+        if in_main and callable(ending):  # Ray's own handler ends the process without a word
+            signal.signal(signal.SIGTERM, ending)
+
+
+def _check_answers(address: str) -> None:
+    """Raises InputError for HOST:PORT where nothing listens."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(
+            f"--ray-address: expected a Ray cluster at {address!r}, but nothing answers: {error}"
+        ) from None
