@@ -122,9 +122,7 @@ COMPARISONS = (
         recipe=recipe(instruct(batch={"audio": 3}, tasks=ABOUT_SOUND, parts=parts("projection"))),
         variants={
             "frozen": Variant(),
-            "trained": Variant(
-                ("stages.instruct.parts.language_model=full", "stages.instruct.learning_rates.language_model=1e-3")
-            ),
+            "trained": Variant(("stages.instruct.parts.language_model=full",)),
         },
         claims=(Claim("frozen", "trained", (REGION_NAME, EXISTS, PHRASE_MASK)),),
         beside=(SPAN_NAME, SOUND_EXISTS),
@@ -179,11 +177,7 @@ COMPARISONS = (
         question="Does a share of earlier data keep what was learnt from being forgotten?",
         finding="each stage samples evenly from earlier and current data, against forgetting; no comparison",
         source="OneLLM, section 3.2; here the bundled model goes on with audio",
-        recipe=recipe(
-            instruct(
-                batch={"audio": 2}, tasks=ABOUT_SOUND, parts=parts("projection", "language_model"), learning_rate=1e-3
-            )
-        ),
+        recipe=recipe(instruct(batch={"audio": 2}, tasks=ABOUT_SOUND, parts=parts("projection", "language_model"))),
         variants={"replay": Variant(("stages.instruct.batch={audio: 1, image: 1}",)), "none": Variant()},
         claims=(Claim("replay", "none", (REGION_NAME, EXISTS, PHRASE_MASK)),),
         beside=(SPAN_NAME, SOUND_EXISTS),
