@@ -1,4 +1,4 @@
-"""The README and the pages of docs/ are true: what they show runs, what they name exists, and their links lead on.
+"""The README and the pages of docs/ and examples/ are true: what they show runs, what they name exists, links lead on.
 
 Every fenced block of Python or shell is run from an empty folder that holds `examples/`, unless its first line says
 `# needs: …` (weights, data, hours); then it is parsed, and its commands and options are looked up in the real command.
@@ -24,7 +24,7 @@ REPOSITORY = PROJECT["project"]["urls"]["Repository"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*.md"))]
 }
 README = PAGES["README.md"]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

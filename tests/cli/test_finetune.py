@@ -2,6 +2,8 @@
 
 import json
 import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,15 @@ from deixis.inference import load
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
 from deixis.systems.conversion import convert
+from deixis.training.recipe_file import parse_recipe
 from tests.checkpoints.checkpoints import WRITERS
-from tests.toy import toy_image
+from tests.toy import UNION, VISION, toy_image, toy_network, toy_tokenizer
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning"),
+    # of the experts' norms, whose trained weights are float32 beside bfloat16
+    pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight.*:UserWarning"),
+]
 MASK = np.zeros((24, 40), dtype=bool)
 MASK[4:12, 8:20] = True
 
@@ -82,19 +89,62 @@ def test_bad_input_is_seen_before_anything_is_loaded(refused, material, tmp_path
     assert re.search(match, refused("finetune", *(word.format(**places) for word in words)))
 
 
-def test_the_bundled_model_is_tuned_on_real_polygons(command, shared_data, tmp_path):
-    words = [
-        "finetune",
-        shared_data / "nuts_coco",
-        "--steps",
-        1,
-        "--set",
-        "stages.0.batch={data: 1}",
-    ]
-    code, out, err = command(*words, "--limit", 1, "--world-limit", 0, "--out", tmp_path / "out")
+PAGE = (Path(__file__).parents[2] / "examples" / "finetune.md").read_text(encoding="utf-8")
+COMMANDS = {line.split()[2]: shlex.split(line)[1:] for line in PAGE.splitlines() if line.startswith("deixis finetune ")}
+
+
+@pytest.fixture(scope="module")
+def union(tmp_path_factory):
+    """The folder of a toy union whose IMU window holds ten seconds."""
+    folder = tmp_path_factory.mktemp("union")
+    imu = {**UNION["imu"], "rate_hz": 16.0, "window_s": 10.0}
+    vision = {**VISION, "model_type": "clip_vision_model", "image_size": 28, "patch_size": 14}
+    for part in toy_network(toy_tokenizer(), vision_config=vision, **UNION | {"imu": imu}):
+        part.save_pretrained(folder)
+    return folder
+
+
+def words_of_page(name, shared_data, union):
+    """The command of a set in examples/finetune.md, on this copy of the set and a toy union."""
+    places = {name: shared_data / name, "runs/toy_union/instruct/model": union}
+    return [places.get(word, word) for word in COMMANDS[name]]
+
+
+def test_the_page_has_every_set():
+    assert list(COMMANDS) == ["fsdd", "playing_cards", "nuts_coco", "bccd", "imu_basicmotions"]
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        pytest.param("fsdd", "class_folders", id="fsdd"),
+        pytest.param("playing_cards", "voc", id="playing_cards"),
+    ],
+)
+def test_sets_of_the_page_are_read(name, form, command, shared_data, union, tmp_path):
+    words = words_of_page(name, shared_data, union)
+    code, out, err = command(*words, "--out", tmp_path / "out", "--print-recipe")
     assert code == 0
-    assert "read as coco; --format chooses another" in err
-    assert "9 samples for train, 1 samples for test" in err
+    assert f"read as {form}; --format chooses another" in err
+    assert parse_recipe(yaml.safe_load(out)).stages[0].batch["data"] == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "parts"),
+    [
+        pytest.param("nuts_coco", "coco", "8 samples for train, 2 samples for test", id="nuts_coco"),
+        pytest.param(
+            "imu_basicmotions", "time_series", "24 samples for train, 6 samples for validation, 10 sam", id="imu"
+        ),
+    ],
+)
+def test_sets_of_the_page_are_tuned_on(name, form, parts, command, shared_data, union, tmp_path):
+    small = ["--steps", 1, "--limit", 1, "--world-limit", 0, "--set", "stages.0.batch={data: 1}"]
+    words = words_of_page(name, shared_data, union)
+    code, out, err = command(*words, *small, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert f"read as {form}; --format chooses another" in err
+    assert parts in err
     assert "before" in out
     page = (tmp_path / "out" / "after" / "held-out" / "report.html").read_text(encoding="utf-8")
     assert "Worst cases" in page

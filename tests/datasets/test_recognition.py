@@ -34,6 +34,24 @@ def test_a_miniature_set_is_recognised_as_itself_or_not_at_all(name, path, lay, 
                 format_of(given, "--format")
 
 
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        pytest.param("bccd", "voc", id="bccd"),
+        pytest.param("camvid_sample", "class_maps", id="camvid"),
+        pytest.param("coco_val_sample", "coco", id="coco"),
+        pytest.param("fsdd", "class_folders", id="fsdd"),
+        pytest.param("imu_basicmotions", "time_series", id="imu"),
+        pytest.param("labelme_examples", "labelme", id="labelme"),
+        pytest.param("lvis_val_sample", "lvis", id="lvis"),
+        pytest.param("mosd_tabletop", "clouds", id="clouds"),
+        pytest.param("playing_cards", "voc", id="voc_beside_photos"),
+    ],
+)
+def test_real_sets_are_recognised(folder, expected, shared_data):
+    assert format_of(shared_data / folder, "--format")[0] == expected
+
+
 def test_recognised_are_formats():
     assert set(RECOGNISED) <= set(FORMATS)
 
