@@ -8,7 +8,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Byte code is made as modules are first imported, for most of the 20,000 that are installed never are, and kept even where
+# the environment turns that off: tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile -c constraints.txt
 # Stamps of installed dependencies: of the demo, of everything, of the documentation.
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.all-installed
@@ -26,17 +29,18 @@ $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(CORE): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
-	$(PIP) install --quiet -c constraints.txt torch
-	$(PIP) install --quiet -c constraints.txt -e .
+	$(INSTALL) torch
+	$(INSTALL) -e .
 	@touch $@
 
-$(FULL): $(CORE)
-	$(PIP) install --quiet -c constraints.txt -e '.[all,dev]'
-	@touch $@
+$(FULL): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
+	$(INSTALL) torch
+	$(INSTALL) -e '.[all,dev]'
+	@touch $(CORE) $@
 
 # The documentation is built from the source, without PyTorch.
 $(DOCS): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
-	$(PIP) install --quiet -c constraints.txt 'mkdocs<2' mkdocs-material 'mkdocstrings[python]'
+	$(INSTALL) 'mkdocs<2' mkdocs-material 'mkdocstrings[python]'
 	@touch $@
 
 setup: $(FULL)
@@ -57,8 +61,7 @@ format: $(FULL)
 
 # One process per core, each with one thread: OpenMP threads of several processes would starve one another.
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml), beside the others: compiling
-# keeps one core busy. Byte code is kept even where the environment turns that off: tests start many processes.
-unit: export PYTHONDONTWRITEBYTECODE :=
+# keeps one core busy.
 unit: $(FULL)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet \
 		tests/model/test_compile.py > $(VENV)/compile.log 2>&1 & compiling=$$!; \
