@@ -1,7 +1,8 @@
 """LoRA on any `nn.Linear` of the network takes effect and gets gradients: modules are called, their weights not read.
 
-Every layer is wrapped; then one adapter at a time is made non-zero and logits or masks must change, and with all of
-them non-zero every adapter must get a gradient. The batch has a region and a mask in every signal of the network.
+Every layer is wrapped; then logits or masks must change with each adapter: they have a derivative by it, or are others
+when it alone is made non-zero. With all of them non-zero every adapter must get a gradient of the loss. The batch has a
+region and a mask in every signal of the network.
 """
 
 import re
@@ -83,14 +84,21 @@ def outputs(network, batch):
     return torch.cat([output.logits.flatten(), *masks])
 
 
+@pytest.fixture
+def seeded():
+    """The same random numbers whatever ran before: with unlucky ones a ReLU is silent for every input."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        yield
+
+
+@pytest.mark.usefixtures("seeded")
 @pytest.mark.filterwarnings("ignore:.*tie_word_embeddings.*:UserWarning")  # of merging adapters, which is not done
 @pytest.mark.parametrize(("changes", "asked"), NETWORKS)
 def test_an_adapter_on_any_linear_layer_takes_effect_and_learns(toy, tmp_path, changes, asked):
     network, processor = toy_network(toy[1].tokenizer, **changes)
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        for weight in network.parameters():
-            nn.init.normal_(weight, std=0.2)  # zeros would hide a layer, and tiny weights leave attention flat
+    for weight in network.parameters():
+        nn.init.normal_(weight, std=0.2)  # zeros would hide a layer, and tiny weights leave attention flat
     network.train()  # in evaluation SAM 2 may replace its mask by one of the alternatives
     network.double()  # an effect through several layers may be smaller than float32 resolves
     if "fmri" in network.config.modalities:
@@ -101,11 +109,15 @@ def test_an_adapter_on_any_linear_layer_takes_effect_and_learns(toy, tmp_path, c
     names = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     inject_adapter_in_model(LoraConfig(r=2, target_modules=names), network)
 
+    found = outputs(network, batch)
+    (found * torch.randn_like(found)).sum().backward()
     with torch.no_grad():
-        before = outputs(network, batch)
+        before = outputs(network, batch)  # attention is another kernel, which rounds differently
         without_effect = []
         for name in names:
             weight = network.get_submodule(name).lora_B["default"].weight
+            if weight.grad is not None and weight.grad.abs().max() > 1e-8:  # more than what rounding makes of nothing
+                continue
             nn.init.normal_(weight, std=1.0)
             if torch.equal(outputs(network, batch), before):
                 without_effect.append(name)
@@ -113,6 +125,7 @@ def test_an_adapter_on_any_linear_layer_takes_effect_and_learns(toy, tmp_path, c
         assert [name for name in without_effect if not UNUSED.search(name)] == []
         for name in names:
             nn.init.normal_(network.get_submodule(name).lora_B["default"].weight, std=0.1)
+    network.zero_grad()
     network(**batch).loss.backward()
     silent = [
         f"{name}.{side}"
@@ -122,4 +135,4 @@ def test_an_adapter_on_any_linear_layer_takes_effect_and_learns(toy, tmp_path, c
         or not weight.grad.any()
     ]
     assert [name for name in silent if not UNUSED.search(name)] == []
-    assert all(name in without_effect for name in {name.rpartition(".")[0] for name in silent})
+    assert {name.rpartition(".")[0] for name in silent} <= {*without_effect}
