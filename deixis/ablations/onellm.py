@@ -187,7 +187,9 @@ COMPARISONS = (
         question="Do tiles help with objects of at most 8 px at the size that the encoder sees?",
         finding="small detail is lost at the encoder's one size, which its authors name as a limit; no comparison",
         source="OneLLM, conclusion",
-        recipe=recipe(instruct(tasks=SEEN, parts=EYES), signals=SMALL),
+        recipe=recipe(
+            instruct(50, batch={"image": 4}, questions=6, learning_rate=1e-3, tasks=SEEN, parts=EYES), signals=SMALL
+        ),
         variants={"tiles": Variant(("model.signals.image.tiles=2",)), "none": Variant()},
         claims=(
             Claim("tiles", "none", (Measure("phrase_mask", "gIoU", "small"), Measure("region_name", "name", "small"))),
