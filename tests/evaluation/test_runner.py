@@ -108,8 +108,9 @@ def _share(folder: str, name: str, out: str) -> None:
     Path(out).write_text(json.dumps({"asked": adapter.asked, "rows": [row.id for row in rows]}))
 
 
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="its processes are forked")
 def test_two_processes_share_one_run(tmp_path):
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     outs = [tmp_path / f"{n}.json" for n in range(2)]
     shared = [context.Process(target=_share, args=(str(tmp_path / "run"), str(n), str(outs[n]))) for n in range(2)]
     for process in shared:
