@@ -1,17 +1,17 @@
 """`deixis eval` through the command's own entrance, on the bundled model: the world, and a benchmark of files."""
 
 import json
+import multiprocessing
 import re
-import signal
-import subprocess
-import sys
 import time
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from deixis.checkpoints import bundled_folder
+from deixis.cli import main
 from deixis.errors import DataError
 from deixis.evaluation.benchmark import GENERATED, TEACHER_FORCED, BenchmarkInfo, Example, PublishedScore, RequiredFile
 from deixis.evaluation.benchmarks import BENCHMARKS
@@ -190,32 +190,41 @@ def test_files_without_a_question_are_said(refused, monkeypatch, tmp_path):
     assert "found no question of squares, 1 unreadable; the first: squares.txt line 1" in sentence
 
 
-def started(out):
-    words = [*WORLD, "--limit", "70", "--tasks", "colour", "--no-blind", "--out", str(out)]
-    script = f"from deixis.cli import main; main({words!r})"
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def _evaluate(out, told):
+    with told.open("w", encoding="utf-8") as file, redirect_stdout(file):
+        main([*WORLD, "--limit", "70", "--tasks", "colour", "--no-blind", "--out", str(out)])
 
 
+def started(out, number):
+    """(process of the command, the file that it prints into)."""
+    told = out.with_name(f"{number}.txt")
+    process = multiprocessing.get_context("fork").Process(target=_evaluate, args=(out, told))
+    process.start()
+    return process, told
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="its processes are forked")
 def test_a_killed_run_goes_on_in_two_processes_and_gives_the_same_table(command, tmp_path):
     whole, shared = tmp_path / "whole", tmp_path / "intersection"
     code, table, _ = command(*WORLD, "--limit", 70, "--tasks", "colour", "--no-blind", "--out", whole)
     assert code == 0
-    first = started(shared)
-    while first.poll() is None and not list(shared.glob("rows/*.jsonl")):
+    first, _ = started(shared, 1)
+    while first.is_alive() and not list(shared.glob("rows/*.jsonl")):
         time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    first.communicate()
+    first.kill()
+    first.join()
     kept = {path: path.stat().st_mtime_ns for path in shared.glob("rows/*.jsonl")}
     assert kept, "it was killed before it had done anything"
     assert not (shared / "report.json").exists()
-    second, third = started(shared), started(shared)
-    told = [process.communicate() for process in (second, third)]
-    assert [second.returncode, third.returncode] == [0, 0], told
+    both = [started(shared, number) for number in (2, 3)]
+    for process, _ in both:
+        process.join()
+        assert process.exitcode == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept, "blocks that are done are not asked again"
     assert report_of(shared) == report_of(whole)
     numbers = re.search(r"colour +name +.*", table)[0].split()
-    for out, _ in told:
-        assert re.search(r"colour +name +.*", out)[0].split() == numbers
+    for _, told in both:
+        assert re.search(r"colour +name +.*", told.read_text(encoding="utf-8"))[0].split() == numbers
     files = [(folder / "predictions.jsonl").read_text(encoding="utf-8") for folder in (whole, shared)]
     texts = [[json.loads(line)["raw"] for line in file.splitlines()] for file in files]
     assert texts[0] == texts[1]
