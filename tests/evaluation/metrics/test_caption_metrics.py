@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 from collections import Counter
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -44,9 +45,10 @@ def scores_of(metrics) -> dict[str, float]:
 
 
 def tokenized(candidates, references):
-    ours, _ = caption_tokens(candidates)
-    theirs = [caption_tokens(captions)[0] for captions in references]
-    return {n: [text] for n, text in enumerate(ours)}, dict(enumerate(theirs))
+    """Of all captions at once: a Java program is started for each call."""
+    tokens = iter(caption_tokens([*candidates, *chain(*references)])[0])
+    ours = {n: [next(tokens)] for n in range(len(candidates))}
+    return ours, {n: [next(tokens) for _ in captions] for n, captions in enumerate(references)}
 
 
 def official(candidates, references) -> dict[str, float]:
@@ -164,24 +166,33 @@ def test_unscorable_captions_are_refused(candidates, references, says):
         per_caption_metrics(candidates, references)
 
 
-@pytest.mark.parametrize(
-    ("caption", "tokens"),
-    [
-        pytest.param("", "", id="empty"),
-        pytest.param(" .,;: ... ! ?", "", id="punctuation alone"),
-        pytest.param("What?! no!!", "what ?! no !!", id="marks together"),
-        pytest.param("A Dog.", "a dog", id="capitals"),
-        pytest.param("the dogs' bowl isn't John's", "the dogs bowl is n't john 's", id="apostrophes"),
-        pytest.param("we'll see they're (in) the U.S.", "we 'll see they 're -lrb- in -rrb- the u.s.", id="brackets"),
-        pytest.param("black/white, well-lit, 3:30 & $5.50", "black/white well-lit 3:30 & $ 5.50", id="signs"),
-        pytest.param('a "stop" sign, a “stop” sign', "a stop sign a stop sign", id="quotes"),
-        pytest.param("I can't, I cannot, I'm gonna", "i ca n't i can not i 'm gon na", id="two words in one"),
-    ],
-)
-def test_plain_tokens_equal_those_of_ptbtokenizer(caption, tokens):
+PLAIN = [
+    pytest.param("", "", id="empty"),
+    pytest.param(" .,;: ... ! ?", "", id="punctuation alone"),
+    pytest.param("What?! no!!", "what ?! no !!", id="marks together"),
+    pytest.param("A Dog.", "a dog", id="capitals"),
+    pytest.param("the dogs' bowl isn't John's", "the dogs bowl is n't john 's", id="apostrophes"),
+    pytest.param("we'll see they're (in) the U.S.", "we 'll see they 're -lrb- in -rrb- the u.s.", id="brackets"),
+    pytest.param("black/white, well-lit, 3:30 & $5.50", "black/white well-lit 3:30 & $ 5.50", id="signs"),
+    pytest.param('a "stop" sign, a “stop” sign', "a stop sign a stop sign", id="quotes"),
+    pytest.param("I can't, I cannot, I'm gonna", "i ca n't i can not i 'm gon na", id="two words in one"),
+]
+
+
+@pytest.fixture(scope="module")
+def by_ptb():
+    """PTBTokenizer's tokens of all these captions, in one run of its program; None without Java."""
+    captions = [row.values[0] for row in PLAIN]
+    tokens, is_ptb = caption_tokens(captions)
+    return dict(zip(captions, tokens, strict=True)) if is_ptb else None
+
+
+@pytest.mark.parametrize(("caption", "tokens"), PLAIN)
+def test_plain_tokens_equal_those_of_ptbtokenizer(by_ptb, caption, tokens):
     assert plain_tokens(caption) == tokens
-    if shutil.which("java"):
-        assert caption_tokens([caption]) == ([tokens], True)
+    assert (by_ptb is not None) == bool(shutil.which("java"))
+    if by_ptb is not None:
+        assert by_ptb[caption] == tokens
 
 
 @needs_java
