@@ -9,7 +9,7 @@ def test_the_list_has_every_comparison_with_its_cost(command):
     code, out, _ = command("ablate", "--list")
     assert code == 0
     assert out.count("deixis ablate ") == len(COMPARISONS)
-    assert out.count("OneLLM, table 8") == 3
+    assert out.count("OneLLM, table 8") == 4
 
 
 def test_the_plan_names_variants_stages_and_what_is_expected(command, tmp_path):
