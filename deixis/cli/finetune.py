@@ -21,7 +21,7 @@ from deixis.cli.arguments import (
 from deixis.cli.dry_run import check_and_show
 from deixis.cli.eval import show
 from deixis.cli.terminal import say
-from deixis.cli.train import NEEDED, WORLD_NEEDS, Changes, DryRun, RayCount, training
+from deixis.cli.train import NEEDED, WORLD_NEEDS, Changes, DryRun, RayCount, launched_count, training
 from deixis.errors import InputError
 from deixis.options import check_choice
 
@@ -74,6 +74,11 @@ def run(
     source = _source(data, format_name, images, option or [])
     folder = out or Path("runs") / f"finetune-{data.name or 'data'}"
     check_folder(folder)
+    if (count := launched_count()) > 1:
+        raise InputError(
+            f"finetune: expected one process, as it also measures, got {count}; to train by several: --ray N, or "
+            "--print-recipe > mine.yaml, torchrun -m deixis train mine.yaml, and deixis eval samples"
+        )
     check_installed(*NEEDED, *WORLD_NEEDS)
     import yaml
 

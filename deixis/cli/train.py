@@ -88,8 +88,6 @@ def training(recipe: "Recipe | ClassifyRecipe", ray: int | None, address: str | 
 
     Raises InputError and ConfigError for what they cannot train.
     """
-    from deixis.training.processes import process_count
-
     if ray is None:
         if address is not None:
             raise InputError("--ray-address: expected beside --ray N, got it alone")
@@ -97,7 +95,7 @@ def training(recipe: "Recipe | ClassifyRecipe", ray: int | None, address: str | 
 
         return train
     check_installed("ray.train")
-    if process_count() > 1:
+    if launched_count() > 1:
         raise InputError("--ray: expected without torchrun or accelerate launch, as Ray starts the processes; got both")
     from deixis.training.ray_workers import RayWorkers, train_on_ray
 
@@ -106,9 +104,15 @@ def training(recipe: "Recipe | ClassifyRecipe", ray: int | None, address: str | 
     return partial(train_on_ray, workers=workers)
 
 
+def launched_count() -> int:
+    """How many processes torchrun or accelerate launch has started."""
+    count = os.environ.get("WORLD_SIZE", "1")
+    return int(count) if count.isdecimal() else 1
+
+
 def _again(recipe: Path, folder: Path, changes: list[str], ray: int | None, address: str | None) -> str:
     """The command that goes on."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if launched_count() > 1:
         return "the same command, with any number of processes"
     words = [f"--set={one}" for one in changes] + ([] if ray is None else ["--ray", str(ray)])
     words += [] if address is None else ["--ray-address", address]

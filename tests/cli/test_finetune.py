@@ -89,6 +89,13 @@ def test_bad_input_is_seen_before_anything_is_loaded(refused, material, tmp_path
     assert re.search(match, refused("finetune", *(word.format(**places) for word in words)))
 
 
+def test_several_processes_are_refused(refused, material, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    wrong = refused("finetune", material[1], "--out", tmp_path / "out")
+    assert "finetune: expected one process, as it also measures, got 2; to train by several: --ray N" in wrong
+    assert not (tmp_path / "out").exists()
+
+
 PAGE = (Path(__file__).parents[2] / "examples" / "finetune.md").read_text(encoding="utf-8")
 COMMANDS = {line.split()[2]: shlex.split(line)[1:] for line in PAGE.splitlines() if line.startswith("deixis finetune ")}
 

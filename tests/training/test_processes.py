@@ -132,6 +132,10 @@ def test_two_processes_that_share_the_weights_too_learn_what_one_does_and_go_on(
             assert losses(out, name) == pytest.approx(losses(one, name), rel=1e-5), name
         ours, theirs = (load_file(run / "tune" / "model" / "model.safetensors") for run in (out, one))
         assert all((ours[name] - weight).abs().max() < 1e-5 for name, weight in theirs.items())
+    plain = tmp_path / "plain"
+    shutil.copytree(tmp_path / "sharded", plain, ignore=shutil.ignore_patterns("model", f"checkpoint-{STEPS}"))
+    tune(start, plain)
+    assert losses(plain) == pytest.approx(losses(one), rel=1e-5), "one process went on, with whole weights"
     kept, alone = (load_file(run / "tune" / f"checkpoint-{STEPS}" / "model.safetensors") for run in (out, one))
     assert kept.keys() == alone.keys()
 
