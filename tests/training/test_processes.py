@@ -77,6 +77,13 @@ def losses(out, name="loss"):
     return [record[name] for record in state["log_history"] if name in record]
 
 
+def assert_same_weights(out, other):
+    ours, theirs = (load_file(run / "tune" / "model" / "model.safetensors") for run in (out, other))
+    for name, weight in theirs.items():
+        if not name.endswith("k_proj.bias"):  # no answer depends on it: its gradient is rounding, which Adam enlarges
+            assert (ours[name] - weight).abs().max() < 1e-5, name
+
+
 @pytest.fixture(scope="module")
 def one(start, tmp_path_factory):
     """The folder of the run by one process."""
@@ -95,9 +102,7 @@ def test_two_processes_learn_what_one_does(one, two):
     assert len(losses(two)) == STEPS
     for name in ("loss", "grad_norm", "text", "eval_loss"):
         assert losses(two, name) == pytest.approx(losses(one, name), rel=1e-5), name
-    ours, theirs = (load_file(out / "tune" / "model" / "model.safetensors") for out in (two, one))
-    for name, weight in theirs.items():
-        assert (ours[name] - weight).abs().max() < 1e-5, name
+    assert_same_weights(two, one)
 
 
 def test_another_number_of_processes_goes_on_with_the_samples_not_yet_seen(start, one, two, tmp_path):
@@ -130,8 +135,7 @@ def test_two_processes_that_share_the_weights_too_learn_what_one_does_and_go_on(
     for out in (tmp_path / "sharded", tmp_path / "halved"):
         for name in ("loss", "grad_norm", "eval_loss"):
             assert losses(out, name) == pytest.approx(losses(one, name), rel=1e-5), name
-        ours, theirs = (load_file(run / "tune" / "model" / "model.safetensors") for run in (out, one))
-        assert all((ours[name] - weight).abs().max() < 1e-5 for name, weight in theirs.items())
+        assert_same_weights(out, one)
     plain = tmp_path / "plain"
     shutil.copytree(tmp_path / "sharded", plain, ignore=shutil.ignore_patterns("model", f"checkpoint-{STEPS}"))
     tune(start, plain)
@@ -159,8 +163,7 @@ def test_a_worker_of_a_ray_cluster_that_is_killed_is_replaced(start, one, tmp_pa
     killer.join()
     assert capfd.readouterr().err.count("weights are trained") == 2, "all began again"
     assert losses(out) == pytest.approx(losses(one), rel=1e-5)
-    ours, theirs = (load_file(own / "tune" / "model" / "model.safetensors") for own in (out, one))
-    assert all((ours[name] - weight).abs().max() < 1e-5 for name, weight in theirs.items())
+    assert_same_weights(out, one)
     assert {path.name for path in out.iterdir()} == {path.name for path in one.iterdir()}
 
 
