@@ -61,11 +61,11 @@ format: $(FULL)
 
 # One process per core, each with one thread: OpenMP threads of several processes would starve one another.
 # Tests that compile the network run without the shape-checking hook (see pyproject.toml), beside the others: compiling
-# keeps one core busy.
+# keeps one core busy. Files are taken in the order of the tree, which ends with short ones, so that all cores end together.
 unit: $(FULL)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -o addopts=--import-mode=importlib -m compile --quiet \
 		tests/model/test_compile.py > $(VENV)/compile.log 2>&1 & compiling=$$!; \
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --quiet; others=$$?; \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --quiet; others=$$?; \
 	wait $$compiling; compiled=$$?; cat $(VENV)/compile.log; exit $$((others | compiled))
 
 bench: $(FULL)
