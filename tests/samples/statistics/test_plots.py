@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -27,7 +26,7 @@ def test_all_plots_of_a_set_with_everything(tmp_path):
     for name in PLOTS:
         with Image.open(tmp_path / name) as image:
             assert min(image.size) > 200
-            assert len(np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0)) > 20
+            assert len(image.convert("RGB").getcolors(image.width * image.height)) > 20
 
 
 @pytest.mark.parametrize(
