@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 
-from deixis.errors import InputError
+from deixis.errors import InputError, one_line
 
 LOCAL = "local"
 PATIENCE_S = 10.0
@@ -18,20 +18,18 @@ def connect(address: str) -> None:
 
     A cluster that is joined already stays. Raises InputError where there is none.
     """
+    _check_answers(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
 
     if ray.is_initialized():
         return
-    _check_answers(address)
     in_main = threading.current_thread() is threading.main_thread()
     ending = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"--ray-address: expected a Ray cluster at {address!r}; {str(error).splitlines()[0]}"
-        ) from None
+    except Exception as error:  # of no class of its own where a node does not start in time
+        raise InputError(f"--ray-address: expected a Ray cluster at {address!r}; {one_line(error, 300)}") from error
     finally:
         if in_main and callable(ending):  # Ray's own handler ends the process without a word
             signal.signal(signal.SIGTERM, ending)
