@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from deixis.checkpoints import bundled_folder
@@ -191,6 +192,7 @@ def test_files_without_a_question_are_said(refused, monkeypatch, tmp_path):
 
 
 def _evaluate(out, told):
+    torch.set_num_threads(1)  # the threads of the process that it is forked from are not there
     with told.open("w", encoding="utf-8") as file, redirect_stdout(file):
         main([*WORLD, "--limit", "70", "--tasks", "colour", "--no-blind", "--out", str(out)])
 
@@ -203,6 +205,7 @@ def started(out, number):
     return process, told
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # nothing waits for the threads
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="its processes are forked")
 def test_a_killed_run_goes_on_in_two_processes_and_gives_the_same_table(command, tmp_path):
     whole, shared = tmp_path / "whole", tmp_path / "intersection"

@@ -108,6 +108,7 @@ def _share(folder: str, name: str, out: str) -> None:
     Path(out).write_text(json.dumps({"asked": adapter.asked, "rows": [row.id for row in rows]}))
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # nothing waits for the threads
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="its processes are forked")
 def test_two_processes_share_one_run(tmp_path):
     context = multiprocessing.get_context("fork")
