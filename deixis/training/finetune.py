@@ -23,7 +23,7 @@ GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 @dataclass(frozen=True)
 class Pace:
     """How a model is trained by default. batch: samples per step. patience: checkpoints without a better loss on the
-    validation samples, after which it stops; None: it does not."""
+    validation samples, after which it stops and goes back to the best; None: it ends with the last."""
 
     batch: int
     epochs: int
@@ -33,7 +33,7 @@ class Pace:
     patience: int | None
 
 
-# the numbers that the bundled model writes come with the end of the schedule (docs/LOG.md), so it does not stop early
+# the numbers that the bundled model writes come with the end of the schedule (docs/LOG.md), so it ends there
 PACE, BUNDLED_PACE = Pace(8, 5, 100, 3e-4, 2_048, patience=3), Pace(16, 20, 400, 5e-4, 600, patience=None)
 
 
@@ -48,8 +48,8 @@ def finetune_recipe(
 ) -> dict[str, Any]:
     """The recipe as plain values (`training.recipe_file`): one stage on the samples at `train`.
 
-    steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the stage ends with
-    the weights of the checkpoint whose loss on these samples was least, and may stop early.
+    steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the loss on these samples
+    is measured; any but the bundled model may stop early, and ends with the weights that had the least loss.
     """
     is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
     pace = BUNDLED_PACE if is_world else PACE
@@ -67,5 +67,6 @@ def finetune_recipe(
     stage |= {"learning_rate": pace.learning_rate, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}
     if validation is not None:
-        stage["held_out"] = {"path": str(validation), "patience": pace.patience}
+        ends = {"keep": "last"} if pace.patience is None else {"patience": pace.patience}
+        stage["held_out"] = {"path": str(validation), **ends}
     return {"seed": seed, "init": model, "stages": [stage]}

@@ -58,8 +58,10 @@ class DenseStage(TrainingOptions):
 @no_type_check
 @dataclass(frozen=True, kw_only=True)
 class HeldOut(Checked):
-    """Samples that are not trained on, whose loss is measured at every checkpoint. Raises ConfigError: a field does not
-    fit."""
+    """Samples that are not trained on, whose loss is measured at every checkpoint.
+
+    Raises ConfigError where a field does not fit, or `patience` stands beside `keep: last`.
+    """
 
     path: str
     """A folder, a shard, or a name with a star for one split."""
@@ -67,6 +69,14 @@ class HeldOut(Checked):
     """How many are used at most."""
     patience: Count | None = None
     """Checkpoints without a better loss after which the stage stops. None: it does not."""
+    keep: Literal["best", "last"] = "best"
+    """Which checkpoint's weights the stage ends with: those of the least loss on these samples, or the last, where what
+    is learnt at the end of the schedule (written numbers) is no matter of this loss."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.keep == "last" and self.patience is not None:
+            raise ConfigError(f"patience: expected beside keep: best; got {self.patience} beside keep: last")
 
 
 @no_type_check
@@ -111,7 +121,7 @@ class InstructStage(TrainingOptions):
     data: tuple[Part, ...] | None = None
     replay: Replay | None = None
     held_out: HeldOut | None = None
-    """The stage ends with the weights of the checkpoint that had the least loss on these."""
+    """What the stage is measured on, and by default ends with the best weights by."""
     checkpointing: bool = False
     """Whether activations are computed twice instead of kept, in a fraction of the memory (gradient checkpointing)."""
 

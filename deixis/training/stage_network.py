@@ -92,4 +92,4 @@ def held_out_batches(stage: Stage, model, processor: DeixisProcessor, folder: Pa
     batches = SampleBatches(
         mixture, processor, system, masks, count, stage.max_tokens, None, folder / HELD_OUT, captions=captions
     )
-    return {"held_out": BatchStream(batches, 0, batches.steps or 0), "patience": own.patience}
+    return {"held_out": BatchStream(batches, 0, batches.steps or 0), "patience": own.patience, "keep": own.keep}

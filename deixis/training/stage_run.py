@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, no_type_check
+from typing import Annotated, Any, Literal, no_type_check
 
 import torch
 from torch import nn
@@ -96,13 +96,15 @@ def run_stage(
     rates: Mapping[int, float] | None = None,
     held_out: Iterable[dict[str, Any]] | None = None,
     patience: int | None = None,
+    keep: Literal["best", "last"] = "best",
     saved: Saved | None = None,
 ) -> None:
     """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
     `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW;
     rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
-    checkpoint; the model ends with the weights of the best, and after `patience` checkpoints without a better one.
+    checkpoint; the model ends with the weights of the best (or last, by `keep`), and stops after `patience`
+    checkpoints without a better one.
     saved: called in every process with each checkpoint once it is whole.
     """
     own_batches, plain = share(options.accumulate), model
@@ -113,7 +115,7 @@ def run_stage(
     start = last_step(folder)
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
-    arguments = _arguments(options, folder, steps, seed, own_batches, held_out is not None)
+    arguments = _arguments(options, folder, steps, seed, own_batches, None if held_out is None else keep)
     begun, speed = FirstStep(), SpeedLog(model)
     # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
     every = [LossLog(model), speed, begun, *callbacks, *_logs(options, folder), *_early_stop(patience)]
@@ -174,12 +176,12 @@ def _arguments(
     steps: int,
     seed: int,
     own_batches: int,
-    is_measured: bool,
+    kept: Literal["best", "last"] | None,
 ) -> TrainingArguments:
     measured: dict[str, Any] = {
         "eval_strategy": "steps",
         "eval_steps": options.save_steps,
-        "load_best_model_at_end": True,
+        "load_best_model_at_end": kept == "best",
         "metric_for_best_model": "loss",
         "greater_is_better": False,
         "prediction_loss_only": True,
@@ -192,7 +194,7 @@ def _arguments(
         per_device_eval_batch_size=1,
         gradient_accumulation_steps=own_batches,
         label_names=["labels"],
-        **(measured if is_measured else {}),
+        **(measured if kept is not None else {}),
         learning_rate=options.learning_rate,
         warmup_steps=options.warmup_steps,
         lr_scheduler_type=options.schedule,

@@ -133,7 +133,8 @@ def test_sets_of_the_page_are_read(name, form, command, shared_data, union, tmp_
     code, out, err = command(*words, "--out", tmp_path / "out", "--print-recipe")
     assert code == 0
     assert f"read as {form}; --format chooses another" in err
-    assert parse_recipe(yaml.safe_load(out)).stages[0].batch["data"] == 16
+    stage = parse_recipe(yaml.safe_load(out)).stages[0]
+    assert (stage.batch["data"], stage.held_out.keep, stage.held_out.patience) == (16, "last", None)
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,17 @@ def test_the_best_checkpoint_on_held_out_samples_is_kept(start, tmp_path):
     assert all(torch.equal(final[name.removeprefix("model.")], weight) for name, weight in kept.items())
 
 
+def test_the_last_checkpoint_is_kept_where_that_is_asked_for(start, tmp_path):
+    held_out = {"path": str(start / "val.jsonl"), "keep": "last"}
+    model = tuned(start, tmp_path, held_out=held_out, steps=3, learning_rate=0.3, schedule="constant")
+    losses = [record["eval_loss"] for record in history(model)["log_history"] if "eval_loss" in record]
+    kept = load_file(model.parent / "checkpoint-3" / "model.safetensors")
+    final = DeixisForConditionalGeneration.from_pretrained(model).state_dict()
+    assert len(losses) == 3
+    assert losses[1] < losses[-1]  # at this rate
+    assert all(torch.equal(final[name.removeprefix("model.")], weight) for name, weight in kept.items())
+
+
 def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start, tmp_path):
     arguments = {"held_out": {"path": str(start / "val.jsonl"), "patience": 1}, "steps": 40, "learning_rate": 0.3}
     model = tuned(start, tmp_path, **arguments)
@@ -208,6 +219,11 @@ def test_frozen_weights_may_be_bfloat16(start, tmp_path):
             {"held_out": {"path": "x", "patience": 0}}, "held_out.patience: expected a whole number", id="patience"
         ),
         pytest.param({"held_out": {}}, "held_out.path", id="no_path"),
+        pytest.param(
+            {"held_out": {"path": "x", "patience": 1, "keep": "last"}},
+            "patience: expected beside keep: best",
+            id="keep",
+        ),
         pytest.param({"accumulate": 0}, "accumulate: expected a whole number from 1", id="accumulate"),
         pytest.param({"checkpointing": True, "guide_weight": 0.1}, "checkpointing: expected false beside", id="guided"),
         pytest.param({"report_to": ["wandbb"]}, "report_to: .* did you mean 'wandb'", id="tracker"),
