@@ -29,13 +29,13 @@ class Parted:
     skipped: tuple[Skipped, ...]
 
 
-def part_samples(path: Path, folder: Path, share: float) -> Parted:
+def part_samples(path: Path, folder: Path, share: float, with_validation: bool = True) -> Parted:
     """Writes the samples of a shard or a folder of shards as shards of their parts into `folder`, their media linked.
 
     Where some samples are of another split than train ("val", "test"), these are the test, and samples for training
     about the same media are left out; else `share` of the media (at least one), chosen by the digest of their ids, with
     all samples about them. Of what is left, where it is about ten media or more, `share` (at most a fifth) are for
-    validation. Raises DataError where training or test would be empty.
+    validation, if it is wanted. Raises DataError where training or test would be empty.
     """
     splits: Counter[bool] = Counter()
     every, of_train = _Groups(), _Groups()
@@ -53,7 +53,7 @@ def part_samples(path: Path, folder: Path, share: float) -> Parted:
                 tested.update(_media(sample))
     has_splits = bool(splits[True] and splits[False])
     groups = of_train if has_splits else every
-    chosen = _chosen(groups.names(), share, has_splits, path)
+    chosen = _chosen(groups.names(), share, has_splits, with_validation, path)
 
     def part_of(sample: Sample) -> str:
         if has_splits and not is_train(sample.split):
@@ -78,7 +78,7 @@ def part_samples(path: Path, folder: Path, share: float) -> Parted:
     return Parted(shards, counts, left_out, tuple(skipped))
 
 
-def _chosen(names: set[str], share: float, has_splits: bool, path: Path) -> dict[str, str]:
+def _chosen(names: set[str], share: float, has_splits: bool, with_validation: bool, path: Path) -> dict[str, str]:
     """The part of each group that is not trained on."""
     if not has_splits and len(names) < 2:
         raise DataError(
@@ -88,7 +88,7 @@ def _chosen(names: set[str], share: float, has_splits: bool, path: Path) -> dict
     count = max(1, round(share * len(ordered)))
     tests = 0 if has_splits else count
     left = len(ordered) - tests
-    validations = max(1, min(count, left // 5)) if left >= MIN_GROUPS else 0
+    validations = max(1, min(count, left // 5)) if with_validation and left >= MIN_GROUPS else 0
     parts = [TEST] * tests + [VALIDATION] * validations
     return dict(zip(ordered, parts, strict=False))
 

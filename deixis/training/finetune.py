@@ -23,7 +23,8 @@ GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 @dataclass(frozen=True)
 class Pace:
     """How a model is trained by default. batch: samples per step. patience: checkpoints without a better loss on the
-    validation samples, after which it stops and goes back to the best; None: it ends with the last."""
+    validation samples, after which it stops and goes back to the best; None: it ends with the last, without any.
+    random_crop: of a stage."""
 
     batch: int
     epochs: int
@@ -31,10 +32,19 @@ class Pace:
     learning_rate: float
     max_tokens: int
     patience: int | None
+    random_crop: float
 
 
-# the numbers that the bundled model writes come with the end of the schedule (docs/LOG.md), so it ends there
-PACE, BUNDLED_PACE = Pace(8, 5, 100, 3e-4, 2_048, patience=3), Pace(16, 20, 400, 5e-4, 600, patience=None)
+PACE = Pace(8, 5, 100, 3e-4, 2_048, patience=3, random_crop=1.0)
+# the numbers that the bundled model writes come with the end of the schedule (docs/LOG.md), so it ends there;
+# from a few photos it learns to know each by heart, unless it sees another part of it every time
+BUNDLED_PACE = Pace(16, 20, 400, 5e-4, 600, patience=None, random_crop=0.6)
+
+
+def pace_of(config: DeixisConfig) -> Pace:
+    """The pace of the bundled model, and of others of its system and modalities; or that of all else."""
+    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
+    return BUNDLED_PACE if is_world else PACE
 
 
 def finetune_recipe(
@@ -48,25 +58,23 @@ def finetune_recipe(
 ) -> dict[str, Any]:
     """The recipe as plain values (`training.recipe_file`): one stage on the samples at `train`.
 
-    steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the loss on these samples
-    is measured; any but the bundled model may stop early, and ends with the weights that had the least loss.
+    steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the stage ends with the
+    weights of the checkpoint whose loss on these samples was least, and may stop early.
     """
-    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
-    pace = BUNDLED_PACE if is_world else PACE
+    pace = pace_of(config)
     steps = steps or min(max(-(-pace.epochs * samples // pace.batch), pace.min_steps), MAX_STEPS)
     stage: dict[str, Any] = {"name": STAGE, "task": "instruct", "data": [{"path": str(train), "weight": 1}]}
     stage["batch"] = {"data": pace.batch}
-    if is_world:
+    if pace is BUNDLED_PACE:
         stage["batch"] |= {name: WORLD_ROWS[name] for name in config.modalities}
         stage |= {"questions": 4, "guide_weight": GUIDE_WEIGHT}
     else:
         own = dict(system_of(config).trained_parts)
         generic = {"language_model": "lora", **({"masks": "full"} if config.pointing.backbone else {})}
         stage["parts"] = own if "lora" in own.values() else generic
-    stage |= {"max_tokens": pace.max_tokens, "steps": steps}
+    stage |= {"max_tokens": pace.max_tokens, "random_crop": pace.random_crop, "steps": steps}
     stage |= {"learning_rate": pace.learning_rate, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}
     if validation is not None:
-        ends = {"keep": "last"} if pace.patience is None else {"patience": pace.patience}
-        stage["held_out"] = {"path": str(validation), **ends}
+        stage["held_out"] = {"path": str(validation), "patience": pace.patience}
     return {"seed": seed, "init": model, "stages": [stage]}

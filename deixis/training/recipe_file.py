@@ -7,13 +7,14 @@ set is opened here.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, no_type_check
+from typing import Annotated, Any, Literal, no_type_check
 
 from deixis.errors import ConfigError
 from deixis.files.yaml_text import read_yaml
 from deixis.model.config import DeixisConfig
 from deixis.model.parts import PARTS
 from deixis.options import (
+    Bounds,
     Checked,
     Count,
     Natural,
@@ -120,6 +121,9 @@ class InstructStage(TrainingOptions):
     """Of parts that have their own."""
     data: tuple[Part, ...] | None = None
     replay: Replay | None = None
+    random_crop: Annotated[float, Bounds(above=0, most=1)] = 1.0
+    """The least side of the random part of an image that a sample of `data` shows, relative to the whole; 1: the
+    whole. A part holds all regions of the sample."""
     held_out: HeldOut | None = None
     """What the stage is measured on, and by default ends with the best weights by."""
     checkpointing: bool = False

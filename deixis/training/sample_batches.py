@@ -9,10 +9,11 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor
 
 from deixis.conversation import MaskTarget, Rendered, Row, System, mask_targets, render
@@ -27,9 +28,11 @@ from deixis.options import check_record
 from deixis.samples.media import open_media
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.samples.sample import MediaReference, Sample, Skipped
+from deixis.signals import Signal
 from deixis.training.alignment import caption_sample
 from deixis.training.guidance import GuidedRow, GuideSizes, collate_guided
 from deixis.training.instruct import InstructBatches
+from deixis.training.random_crop import CROPPED, random_crop
 
 logger = logging.getLogger(__name__)
 SKIPPED = "skipped.jsonl"
@@ -62,6 +65,7 @@ class SampleBatches:
 
     cells: how many cells a mask has in each modality. max_tokens: of a row. guide_sizes: as in `GuidedRow.add`. world:
     makes further rows. folder: of the run, for the list of skipped samples. captions: as `alignment.caption_sample`.
+    least_crop: as `random_crop`, for samples about one image; below 1 each draw is another part of it.
     Raises DataError where no sample of a part is usable; with the reason of the first.
     """
 
@@ -77,10 +81,12 @@ class SampleBatches:
         folder: Path,
         world: InstructBatches | None = None,
         captions: bool = False,
+        least_crop: float = 1.0,
     ):
         self.mixture, self.processor, self.system, self.cells = mixture, processor, system, cells
         self.count, self.max_tokens, self.guide_sizes = count, max_tokens, guide_sizes
         self.skipped, self.world, self.captions = SkippedSamples(folder), world, captions
+        self.least_crop = least_crop
         self.kept: dict[str, Usable] = {}
         self.kept_bytes = 0
         self.special_words = special_words(processor.tokenizer)
@@ -137,18 +143,21 @@ class SampleBatches:
         if where in self.kept:
             return self.kept[where]
         try:
-            usable = self._ready(sample)
+            usable = self._ready(sample, (part, turn))
         except DeixisError as error:
             skipped = sample if isinstance(sample, Skipped) else Skipped(where, str(error))
             self.skipped.add(skipped)
             return skipped
         # the first that fit are kept, not the last: a set is read in whole rounds, which evict the last before its turn
-        if self.kept_bytes + usable.nbytes <= KEPT_BYTES:
+        if not self._is_cropped(usable.sample) and self.kept_bytes + usable.nbytes <= KEPT_BYTES:
             self.kept[where] = usable
             self.kept_bytes += usable.nbytes
         return usable
 
-    def _ready(self, sample: Sample | Skipped) -> Usable:
+    def _is_cropped(self, sample: Sample) -> bool:
+        return self.least_crop < 1 and len(sample.signals) == 1 and sample.signals[0].modality in CROPPED
+
+    def _ready(self, sample: Sample | Skipped, draw: tuple[int, ...] = ()) -> Usable:
         """A sample prepared for training. Raises DeixisError where the model cannot take it; other errors are bugs."""
         if isinstance(sample, Skipped):
             raise DataError(sample.why)
@@ -158,27 +167,31 @@ class SampleBatches:
             for name in ("user", "assistant"):
                 if word := next((word for word in self.special_words if word in getattr(turn, name)), None):
                     raise DataError(f"turns[{number}].{name}: expected plain words, got {word}, a token of this model")
-        opened = [self._opened(f"signals[{n}]", reference) for n, reference in enumerate(sample.signals)]
-        prepared = [own for _, own in opened]
         sample = replace(sample, regions=tuple(region.decoded() for region in sample.regions))
+        with ExitStack() as opened:
+            signals = [self._opened(opened, f"signals[{n}]", own) for n, own in enumerate(sample.signals)]
+            if self._is_cropped(sample):
+                rng = np.random.default_rng((self.mixture.seed, *draw))
+                signals[0], regions = random_crop(signals[0], sample.regions, self.least_crop, rng)
+                sample = replace(sample, regions=regions)
+            prepared = [self.processor.prepare(signal) for signal in signals]
         rendered = render(sample, prepared, self.processor, self.system.label_rule)
         if len(rendered) > self.max_tokens:
             raise DataError(f"expected at most {self.max_tokens} tokens (max_tokens), got {len(rendered)}")
         targets = mask_targets(rendered, sample.regions, prepared, self.cells, self.system)
-        return Usable(sample, tuple(digest for digest, _ in opened), prepared, rendered, targets)
+        return Usable(sample, tuple(signal.digest for signal in signals), prepared, rendered, targets)
 
-    def _opened(self, field: str, reference: MediaReference) -> tuple[str, Prepared]:
-        """(digest, prepared signal) of a media reference."""
+    def _opened(self, opened: ExitStack, field: str, reference: MediaReference) -> Signal:
         if reference.modality not in self.processor.specs:
             raise DataError(
                 f"{field}.kind: expected {' or '.join(self.processor.specs)}, which this model takes, got "
                 f"{reference.modality}"
             )
-        with open_media(reference) as signal:
-            size_hw = signal.extent.size_hw
-            if reference.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(reference.size_hw):
-                raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(reference.size_hw)}")
-            return signal.digest, self.processor.prepare(signal)
+        signal = opened.enter_context(open_media(reference))
+        size_hw = signal.extent.size_hw
+        if reference.size_hw is not None and size_hw is not None and tuple(size_hw) != tuple(reference.size_hw):
+            raise DataError(f"{field}.size_hw: expected {list(size_hw)}, the file's, got {list(reference.size_hw)}")
+        return signal
 
 
 class SkippedSamples:

@@ -59,7 +59,8 @@ def stage_network(
     batches = InstructBatches(processor, system, fine, masks, counts, *own)
     if mixture is not None:
         count, world = stage.batch[DATA], batches if counts else None
-        batches = SampleBatches(mixture, processor, system, masks, count, limit, guide_sizes, folder, world, captions)
+        own = (guide_sizes, folder, world, captions, stage.random_crop)
+        batches = SampleBatches(mixture, processor, system, masks, count, limit, *own)
     instructor = Instructor(
         model,
         system,

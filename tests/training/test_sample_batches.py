@@ -64,14 +64,15 @@ GOOD = [
 def batches(toy, tmp_path):
     """Batches of samples that are written to a shard first."""
 
-    def make(samples, count=10, max_tokens=200, ending=".jsonl", **part):
+    def make(samples, count=10, max_tokens=200, ending=".jsonl", least_crop=1.0, **part):
         path = tmp_path / f"data{ending}"
         written = write_shard(samples, path)
         if written.skipped:  # what is not written by us may be written by others
             with path.open("a") as file:
                 file.write(json.dumps(samples[-1].to_json()) + "\n")
         mixture = Mixture(MixtureRecipe((Part(str(path), **part),)), 3)
-        return SampleBatches(mixture, toy[1], DEIXIS, CELLS, count, max_tokens, None, tmp_path / "run")
+        folder = tmp_path / "run"
+        return SampleBatches(mixture, toy[1], DEIXIS, CELLS, count, max_tokens, None, folder, least_crop=least_crop)
 
     return make
 
@@ -94,6 +95,14 @@ def test_samples_of_all_kinds_and_forms_are_learnt(batches, toy, ending):
     loss = network(**batch).losses
     assert {"text", "bce", "dice"} <= loss.keys()
     assert all(torch.isfinite(value) for value in loss.values())
+
+
+def test_each_draw_of_an_image_is_another_part_and_a_step_always_the_same(batches):
+    samples, other = GOOD[:1], GOOD[-3:]  # sound, points and words have no parts
+    make = batches(samples, count=4, least_crop=0.5)
+    assert len({values.numpy().tobytes() for values in make(0)["signals"]["image"]}) == 4
+    assert same(make(0), batches(samples, count=4, least_crop=0.5)(0))
+    assert same(batches(other, least_crop=0.5)(0), batches(other)(0))
 
 
 def test_words_alone_are_learnt(batches, toy):
