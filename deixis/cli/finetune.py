@@ -83,14 +83,13 @@ def run(
     import yaml
 
     from deixis.cli import answers
-    from deixis.training.finetune import pace_of
     from deixis.training.recipe_changes import changed
     from deixis.training.recipe_file import parse_recipe
 
     opened = answers.open_small(model)
     if opened.config is None:
         raise InputError(f"--model: expected a model that answers questions, got '{model}', a point cloud classifier")
-    parted = _parted(source, folder, held_out, pace_of(opened.config).patience is not None)
+    parted = _parted(source, folder, held_out, opened.config)
     values = changed(_recipe(model, opened.config, parted, steps, seed), changes or ())
     if print_recipe:
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
@@ -134,9 +133,10 @@ def _source(data: Path, format_name: str | None, images: Path | None, options: l
     return _Source(format_name, data, images, options)
 
 
-def _parted(source: _Source, folder: Path, share: float, stops_early: bool) -> "Parted":
-    """The samples to train on and to hold out, written under `folder`, for validation too if it stops early."""
+def _parted(source: _Source, folder: Path, share: float, config: "DeixisConfig") -> "Parted":
+    """The samples to train on and to hold out, written under `folder`; for validation where it stops early."""
     from deixis.samples.held_out import part_samples
+    from deixis.training.finetune import pace_of
 
     data = source.path
     if source.format != SAMPLES:
@@ -145,7 +145,7 @@ def _parted(source: _Source, folder: Path, share: float, stops_early: bool) -> "
         with redirect_stdout(sys.stderr):  # stdout is the recipe's, or the scores'
             read.run(source.format, data, folder / DATA / "read", images=source.images, option=source.options)
         data = folder / DATA / "read"
-    return part_samples(data, folder / DATA, share, with_validation=stops_early)
+    return part_samples(data, folder / DATA, share, with_validation=pace_of(config).patience is not None)
 
 
 def _tell(parted: "Parted") -> None:
