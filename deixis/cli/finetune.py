@@ -74,11 +74,7 @@ def run(
     source = _source(data, format_name, images, option or [])
     folder = out or Path("runs") / f"finetune-{data.name or 'data'}"
     check_folder(folder)
-    if (count := launched_count()) > 1:
-        raise InputError(
-            f"finetune: expected one process, as it also measures, got {count}; to train by several: --ray N, or "
-            "--print-recipe > mine.yaml, torchrun -m deixis train mine.yaml, and deixis eval samples"
-        )
+    _check_alone()
     check_installed(*NEEDED, *WORLD_NEEDS)
     import yaml
 
@@ -100,6 +96,14 @@ def run(
     check_and_show(recipe, folder / RUN, dry_run)
     if not dry_run:
         _tune(lambda: train(recipe, folder / RUN), opened, asked, folder, device)
+
+
+def _check_alone() -> None:
+    if (count := launched_count()) > 1:
+        raise InputError(
+            f"finetune: expected one process, as it also measures, got {count}; to train by several: --ray N, or "
+            "--print-recipe > mine.yaml, torchrun -m deixis train mine.yaml, and deixis eval samples"
+        )
 
 
 @dataclass(frozen=True)
