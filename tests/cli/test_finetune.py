@@ -134,7 +134,7 @@ def test_sets_of_the_page_are_read(name, form, command, shared_data, union, tmp_
     assert code == 0
     assert f"read as {form}; --format chooses another" in err
     stage = parse_recipe(yaml.safe_load(out)).stages[0]
-    assert (stage.batch["data"], stage.held_out.keep, stage.held_out.patience) == (16, "last", None)
+    assert (stage.batch["data"], stage.held_out, stage.random_crop) == (16, None, 0.6)
 
 
 @pytest.mark.parametrize(
