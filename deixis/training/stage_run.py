@@ -101,11 +101,10 @@ def run_stage(
 ) -> None:
     """Trains `model` for `steps` on the batches `make(step)`, resuming from the newest checkpoint if there is one.
 
-    `model(**batch)` must give {"loss", "losses"}. `optimizer` instead of AdamW;
-    rates: learning rates of weights that have their own, by `id`. held_out: batches whose loss is measured at every
-    checkpoint; the model ends with the weights of the best (or last, by `keep`), and stops after `patience`
-    checkpoints without a better one.
-    saved: called in every process with each checkpoint once it is whole.
+    `model(**batch)` must give {"loss", "losses"}. optimizer: instead of AdamW. rates: learning rates of weights that
+    have their own, by `id`. held_out: batches whose loss is measured at every checkpoint; the model ends with the
+    weights of the best (or last, by `keep`), and stops after `patience` checkpoints without a better one. saved: called
+    in every process with each checkpoint once it is whole.
     """
     own_batches, plain = share(options.accumulate), model
     if is_sharded():
