@@ -152,7 +152,7 @@ def test_a_worker_of_a_ray_cluster_that_is_killed_is_replaced(start, one, tmp_pa
     monkeypatch.setenv("RAY_worker_niceness", "0")
     monkeypatch.setenv("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
     out = tmp_path / "run"
-    killer = Thread(target=kill_a_worker_after, args=(out / "tune" / f"checkpoint-{BEFORE}" / DONE,))
+    killer = Thread(target=kill_a_worker_after, args=(out / "tune" / f"checkpoint-{BEFORE}" / DONE,), daemon=True)
     killer.start()
     try:
         assert train_on_ray(plan(start), out, RayWorkers(2)) == out / "tune" / "model"
