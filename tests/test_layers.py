@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "datasets": {"samples", "language"},
     "world": {"samples"},
     "synthesis": {"datasets", "checkpoints"},
-    "training": {"systems", "datasets", "world"},
+    "training": {"inference", "datasets", "world"},
     "evaluation": {"inference", "datasets", "world"},
     "ablations": {"training", "evaluation"},
     "serving": {"inference"},

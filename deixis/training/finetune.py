@@ -16,6 +16,7 @@ from deixis.world.generate import WORLD_MODALITIES
 STAGE = "finetune"
 MAX_STEPS = 2_000
 CHECKPOINTS = 10
+DRAWINGS = 4  # of validation samples at each checkpoint
 WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
 GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 
@@ -76,5 +77,5 @@ def finetune_recipe(
     stage |= {"learning_rate": pace.learning_rate, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}
     if validation is not None:
-        stage["held_out"] = {"path": str(validation), "patience": pace.patience}
+        stage["held_out"] = {"path": str(validation), "patience": pace.patience, "drawings": DRAWINGS}
     return {"seed": seed, "init": model, "stages": [stage]}

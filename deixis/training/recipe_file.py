@@ -70,6 +70,8 @@ class HeldOut(Checked):
     """How many are used at most."""
     patience: Count | None = None
     """Checkpoints without a better loss after which the stage stops. None: it does not."""
+    drawings: Natural = 0
+    """How many of them are asked and drawn at every checkpoint (`training.drawings`)."""
     keep: Literal["best", "last"] = "best"
     """Which checkpoint's weights the stage ends with: those of the least loss on these samples, or the last, where what
     is learnt at the end of the schedule (written numbers) is no matter of this loss."""

@@ -16,6 +16,8 @@ from deixis.signals.modality import load
 from deixis.systems import system_of
 from deixis.training.alignment import caption_processor, caption_system
 from deixis.training.dense import DenseBatches, DensePretrainer
+from deixis.training.drawings import FOLDER as DRAWINGS
+from deixis.training.drawings import Drawings, drawn_samples
 from deixis.training.instruct import InstructBatches, Instructor
 from deixis.training.parts import TrainedParts, stage_parts
 from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
@@ -93,4 +95,10 @@ def held_out_batches(stage: Stage, model, processor: DeixisProcessor, folder: Pa
     batches = SampleBatches(
         mixture, processor, system, masks, count, stage.max_tokens, None, folder / HELD_OUT, captions=captions
     )
-    return {"held_out": BatchStream(batches, 0, batches.steps or 0), "patience": own.patience, "keep": own.keep}
+    samples = drawn_samples(mixture, own.drawings)
+    return {
+        "held_out": BatchStream(batches, 0, batches.steps or 0),
+        "patience": own.patience,
+        "keep": own.keep,
+        "callbacks": [Drawings(model, processor, samples, folder / DRAWINGS)] if samples else [],
+    }

@@ -15,6 +15,7 @@ from deixis.geometry import Region
 from deixis.model import DeixisForConditionalGeneration
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
+from deixis.training.drawings import first_question
 from deixis.training.recipe import train
 from deixis.training.speed import SpeedLog
 from deixis.training.stage_run import TrainingOptions, run_stage
@@ -127,6 +128,27 @@ def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start,
     after = load_file(tuned(start, tmp_path, **arguments) / "model.safetensors")
     assert all(torch.equal(before[name], weight) for name, weight in after.items())
     assert not (model.parent / f"checkpoint-{steps + 1}").exists()
+
+
+def test_held_out_samples_are_drawn_while_training_and_change_nothing_of_it(start, tmp_path):
+    losses, held_out = {}, {"path": str(start / "val.jsonl"), "samples": 2}
+    lora = {"parts": {"projection": "full", "language_model": "lora"}}
+    for drawings in (0, 1):
+        own = {"held_out": {**held_out, "drawings": drawings}, "steps": 2, **lora}
+        model = trained(start, tmp_path / str(drawings), [own])
+        losses[drawings] = [record["loss"] for record in history(model)["log_history"] if "loss" in record]
+        drawn = sorted(path.relative_to(model.parent).as_posix() for path in model.parent.glob("drawings/*/*"))
+        assert drawn == [f"drawings/step-{step}/0.png" for step in (1, 2) if drawings]
+    assert losses[0] == losses[1]
+    with Image.open(model.parent / "drawings" / "step-2" / "0.png") as image:
+        assert min(image.size) > 100
+
+
+def test_a_question_is_drawn_without_its_answer():
+    boxes = (Region(box=(0, 0, 1, 1)), Region(box=(1, 1, 2, 2)))
+    turns = (Turn("And {1}?", "[A dog]{0}."), Turn("More?", "No."))
+    asked = first_question(Sample("a", "made up", "refer", "train", turns, (), boxes))
+    assert (asked.turns, asked.regions) == ((Turn("And {0}?"),), boxes[1:])
 
 
 def test_speed_is_logged(start, tmp_path):

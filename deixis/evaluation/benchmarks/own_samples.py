@@ -5,7 +5,6 @@ answer, or word by word. So the same samples that a model is fine-tuned on, held
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from deixis.errors import DataError
@@ -15,9 +14,10 @@ from deixis.evaluation.metrics.answer_text import parse_yes_no
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.region_iou import matched_iou
 from deixis.evaluation.metrics.vqa import vqa_text
-from deixis.geometry import Reference, named_regions, numbers_in, parse_markup, renumbered, without_references
+from deixis.geometry import Reference, named_regions, parse_markup, without_references
 from deixis.inference import Answer
-from deixis.samples.sample import Sample, Skipped, Turn
+from deixis.samples.conversations import with_turns
+from deixis.samples.sample import Sample, Skipped
 from deixis.samples.shards import open_samples
 
 SHORT_WORDS = 5
@@ -80,21 +80,11 @@ def examples_of(sample: Sample) -> Iterator[Example]:
     """The questions of a sample, each about the regions that it names; the ground truth is its answer, a sample too."""
     group = sample.signals[0].id if sample.signals else sample.id
     for number, turn in enumerate(sample.turns):
-        truth = _about(sample, (turn,))
+        truth = with_turns(sample, (turn,))
         user, asked = truth.turns[0].user, len(named_regions(turn.user))
         where = (f"{sample.id}/{number}" if number else sample.id, sample.task, group)
-        earlier = _about(sample, sample.turns[:number]) if number else None
+        earlier = with_turns(sample, sample.turns[:number]) if number else None
         yield Example(*where, user, sample.signals, truth, truth.regions[:asked], sample=truth, earlier=earlier)
-
-
-def _about(sample: Sample, turns: tuple[Turn, ...]) -> Sample:
-    """The sample with these turns and the regions that they name, numbered in the order of mention."""
-    texts = [parse_markup(text) for turn in turns for text in (turn.user, turn.assistant)]
-    order = numbers_in(*texts)
-    number_of = {index: number for number, index in enumerate(order)}
-    written = iter([renumbered(pieces, number_of) for pieces in texts])
-    kept = tuple(replace(turn, user=next(written), assistant=next(written)) for turn in turns)
-    return replace(sample, turns=kept, regions=tuple(sample.regions[index] for index in order))
 
 
 def _region_metrics(truth: Sample, answer: Answer) -> dict[str, float]:
