@@ -1,6 +1,7 @@
 """Fixtures that every room shares. Files beside the repository are used where they are and skipped where not."""
 
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -55,6 +56,15 @@ def _no_lines_of_progress():
     before, progress.EVERY_S = progress.EVERY_S, 3600.0
     yield
     progress.EVERY_S = before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _ray_ends():
+    """A Ray cluster of this machine, where a test asked for one, ends with its file: connected processes write logs at
+    any time, and abort where they cannot."""
+    yield
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
 
 
 @pytest.fixture(scope="session")
