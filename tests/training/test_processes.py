@@ -168,10 +168,19 @@ def test_a_worker_of_a_ray_cluster_that_is_killed_is_replaced(start, one, tmp_pa
 
 
 def kill_a_worker_after(checkpoint: Path) -> None:
-    while not checkpoint.exists():
-        time.sleep(0.01)
-    workers = [own for own in psutil.Process().children(recursive=True) if "RayTrainWorker" in " ".join(own.cmdline())]
+    workers: list[psutil.Process] = []
+    while not workers or not checkpoint.exists():
+        if not workers:  # found beforehand, as the steps behind the checkpoint take less time than looking
+            workers = [own for own in psutil.Process().children(recursive=True) if is_worker(own)]
+        time.sleep(0.01 if workers else 0.2)
     workers[0].kill()
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "RayTrainWorker" in " ".join(process.cmdline())
+    except psutil.Error:  # it has just ended, or was never waited for
+        return False
 
 
 def refused(start: Path, out: Path) -> None:
