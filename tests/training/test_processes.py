@@ -144,7 +144,6 @@ def test_two_processes_that_share_the_weights_too_learn_what_one_does_and_go_on(
     assert kept.keys() == alone.keys()
 
 
-@pytest.mark.cluster
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_of_a_ray_cluster_that_is_killed_is_replaced(start, one, tmp_path, monkeypatch, capfd):
     ray = pytest.importorskip("ray")
