@@ -31,7 +31,7 @@ def connect(address: str) -> None:
     except Exception as error:  # of no class of its own where a node does not start in time
         raise InputError(f"--ray-address: expected a Ray cluster at {address!r}; {one_line(error, 300)}") from error
     finally:
-        if in_main and callable(ending):  # Ray's own handler ends the process without a word
+        if in_main and ending is not None:  # Ray's own handler stays, and ends the process without a word
             signal.signal(signal.SIGTERM, ending)
 
 
