@@ -78,9 +78,10 @@ def test_a_set_is_read_whole_and_what_is_broken_is_reported(tmp_path):
     ],
 )
 def test_whoever_does_the_work_the_files_are_the_same(tmp_path, workers, form):
-    path = coco_set(tmp_path / "set", 23, broken=(4,))
+    path, at_term = coco_set(tmp_path / "set", 23, broken=(4,)), signal.getsignal(signal.SIGTERM)
     read(path, tmp_path / "one", Workers(1), ending=form, shard_items=5)
     read(path, tmp_path / "two", workers, ending=form, shard_items=5)
+    assert signal.getsignal(signal.SIGTERM) == at_term, "what ends this process is not the workers' matter"
     one, two = files_of(tmp_path / "one"), files_of(tmp_path / "two")
     assert len([name for name in one if name.endswith(form)]) == 5
     assert one == two
