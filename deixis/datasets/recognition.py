@@ -4,6 +4,7 @@ Only forms that people keep their own data in, and the commonest public ones, ar
 Nothing is read whole: of JSON the keys of the first records, of tables the names of their columns.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,12 +70,15 @@ class Place:
         heads = {path: json_head(path) for path in files[:LOOKED_AT] if path.is_file()}
         return {path: head for path, head in heads.items() if head is not None}
 
-    def below(self, suffix: str) -> list[Path]:
-        """The first files of an ending below it; or itself."""
-        if self.path.is_file():
-            return [self.path] if self.path.suffix.lower() == suffix else []
-        found = (path for path in class_folders.every_file(self.path) if path.suffix.lower() == suffix)
-        return list(islice(found, LOOKED_AT))
+    @cached_property
+    def below(self) -> dict[str, list[Path]]:
+        """The first files of each ending below it; or itself."""
+        found: defaultdict[str, list[Path]] = defaultdict(list)
+        for path in [self.path] if self.path.is_file() else class_folders.every_file(self.path):
+            own = found[path.suffix.lower()]
+            if len(own) < LOOKED_AT:
+                own.append(path)
+        return found
 
     def json_path(self, fits: Callable[[JsonHead], bool]) -> Path | None:
         """The one JSON file that fits, the path itself where several do; None for none."""
@@ -88,10 +92,14 @@ def format_of(path: Path, name_it: str) -> tuple[str, Path]:
     name_it: how the user names a format, for the sentences. Raises DataError where several formats fit, or none.
     """
     place = Place(path)
-    found = {name: read for name, recognise in RECOGNISED.items() if (read := recognise(place)) is not None}
-    if "samples" in found or len(found) == 1:
-        name = "samples" if "samples" in found else next(iter(found))
-        return name, found[name]
+    found: dict[str, Path] = {}
+    for name, recognise in RECOGNISED.items():
+        if (read := recognise(place)) is not None:
+            found[name] = read
+        if "samples" in found:  # the first; whatever else lies there belongs to them
+            break
+    if len(found) == 1:
+        return next(iter(found.items()))
     got = f"what may be {' or '.join(found)}" if found else "none that is recognised"
     raise DataError(
         f"{path}: expected data of one form ({COMMON}), got {got}; {name_it} names it, and deixis data read --list "
@@ -151,7 +159,7 @@ def _is_llava(head: JsonHead) -> bool:
 
 
 def _labelme(place: Place) -> Path | None:
-    heads = (json_head(path) or {} for path in place.below(".json"))
+    heads = (json_head(path) or {} for path in place.below[".json"])
     return place.path if any({"shapes", "imagePath"} <= head.keys() for head in heads) else None
 
 
@@ -159,7 +167,7 @@ def _voc(place: Place) -> Path | None:
     if (place.path / "Sentences").is_dir():  # Flickr30k's boxes are of phrases in these
         return None
     within = next((place.path / name for name in voc.FOLDERS if (place.path / name).is_dir()), place.path)
-    for path in Place(within).below(".xml"):
+    for path in Place(within).below[".xml"]:
         try:
             root = read_xml(path)
         except (DeixisError, OSError):
@@ -231,7 +239,7 @@ def _class_folders(place: Place) -> Path | None:
 
 def _clouds(place: Place) -> Path | None:
     """Clouds with a label at each point."""
-    for path in place.below(".npz"):
+    for path in place.below[".npz"]:
         try:
             with ZipFile(path) as file:
                 arrays = {name.removesuffix(".npy") for name in file.namelist()}
@@ -243,7 +251,7 @@ def _clouds(place: Place) -> Path | None:
 
 
 def _time_series(place: Place) -> Path | None:
-    return place.path if any(map(time_series.is_time_series, place.below(time_series.SUFFIX))) else None
+    return place.path if any(map(time_series.is_time_series, place.below[time_series.SUFFIX])) else None
 
 
 RECOGNISED: dict[str, Callable[[Place], Path | None]] = {
