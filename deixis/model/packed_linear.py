@@ -69,7 +69,7 @@ class PackedLinear(nn.Module):
         rows = values.reshape(-1, self.in_features)
         made = _Product.apply(rows, self) if rows.requires_grad else self.product(rows)
         if self.bias is not None:
-            made = made + self.bias
+            made += self.bias
         return made.view(*values.shape[:-1], self.out_features)
 
     def extra_repr(self) -> str:
