@@ -8,7 +8,8 @@ PART_MASK = Measure("part_mask", "gIoU")
 MASKS = only("image", phrase_mask=4.0, part_mask=1.0, reasoning=3.0)
 """Tasks that are answered by masks."""
 NEW_HEAD = parts("masks")
-FEATURES = "encoder: {how}, masks: full"
+NEW_MASKS = recipe(instruct(tasks=MASKS, parts=NEW_HEAD), new=("masks",))
+"""A new pointing head, which is all that is trained."""
 
 COMPARISONS = (
     Comparison(
@@ -16,11 +17,11 @@ COMPARISONS = (
         question="Are the features that are masked frozen, adapted by LoRA, or trained?",
         finding="frozen is better than LoRA: gIoU 44.4 and 41.5, and 52.9 and 51.8 with reasoning samples",
         source="LISA, table 4, with SAM's encoder; here the shared one",
-        recipe=recipe(instruct(tasks=MASKS, parts=NEW_HEAD), new=("masks",)),
+        recipe=NEW_MASKS,
         variants={
             "frozen": Variant(),
-            "lora": Variant((f"stages.instruct.parts={{{FEATURES.format(how='lora')}}}",)),
-            "trained": Variant((f"stages.instruct.parts={{{FEATURES.format(how='full')}}}",)),
+            "lora": Variant(("stages.instruct.parts.encoder=lora",)),
+            "trained": Variant(("stages.instruct.parts.encoder=full",)),
         },
         claims=(Claim("frozen", "lora", (REASONING, PHRASE_MASK)),),
         beside=(PART_MASK,),
@@ -30,7 +31,7 @@ COMPARISONS = (
         question="Do samples of named things and their masks help masks of things that are only implied?",
         finding="yes: without semantic segmentation gIoU 30.4 for 52.9",
         source="LISA, section 4.3, on its training data",
-        recipe=recipe(instruct(tasks=MASKS, parts=NEW_HEAD), new=("masks",)),
+        recipe=NEW_MASKS,
         variants={
             "with": Variant(),
             "without": Variant(("stages.instruct.tasks.phrase_mask=0", "stages.instruct.tasks.part_mask=0")),

@@ -135,7 +135,7 @@ def check_parts(
 def check_quantized(network: nn.Module, how: Mapping[str, How], word: str, device: str) -> None:
     """Raises ConfigError for a part that would be trained whole, though its layers are quantized on a device."""
     small = [name for name, layer in small_layers(network).items() if small_bytes(layer, word, device) is not None]
-    small += [name for name, layer in network.named_modules() if isinstance(layer, PackedLinear)]
+    small += _packed(network)
     if part := next((part for part, way in how.items() if way == "full" and part in map(part_of, small)), None):
         raise ConfigError(
             f"parts: expected {part}: lora beside quantization, as weights of {word} cannot be trained; got full"
@@ -157,7 +157,7 @@ def _target_layers(
 ) -> dict[str, list[str]]:
     """The names of the layers of each part that get adapters."""
     layers: dict[str, list[str]] = {}
-    packed = [name for name, layer in network.named_modules() if isinstance(layer, PackedLinear)]
+    packed = _packed(network)
     for part in (part for part, way in how.items() if way == "lora"):
         whole = (name.removesuffix(".weight") for name in parts[part] if name.endswith(".weight"))
         linear = [name for name in whole if isinstance(network.get_submodule(name), nn.Linear)]
@@ -170,6 +170,11 @@ def _target_layers(
                 f"{', '.join(lora.targets)}"
             )
     return layers
+
+
+def _packed(network: nn.Module) -> list[str]:
+    """The names of the layers whose weights are packed, and so are no parameters."""
+    return [name for name, layer in network.named_modules() if isinstance(layer, PackedLinear)]
 
 
 def _adapted(network: nn.Module, layers: Mapping[str, list[str]], lora: LoraOptions) -> Any:
