@@ -147,13 +147,16 @@ def medium_id(modality: str, name: str) -> str:
 
 def locate(config: DatasetConfig, name: str) -> Path:
     """Where a path of the file lies: as it is, else its longest ending that is there below the folder that is given,
-    or that of the set and those above it; if none is there, where the whole of it would lie."""
+    or that of the set and those above it; if none is there, where the whole of it would lie.
+
+    A file's name alone is looked for in the first folder only: further up, another file may well have it.
+    """
     if Path(name).is_absolute() and Path(name).exists():
         return Path(name)
     ending = whole = _plain(name)
     roots = _roots(config.folder, config.images is not None)
     while ending:
-        for root in roots:
+        for root in roots if "/" in ending else roots[:1]:
             if os.path.exists(f"{root}/{ending}"):  # text, as every row asks many times
                 return root / ending
         ending = ending.partition("/")[2]

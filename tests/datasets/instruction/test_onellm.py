@@ -198,6 +198,15 @@ def test_which_kind_it_is(tmp_path, option, record, folder, kind):
     assert found.signals[-1].modality == kind
 
 
+def test_a_name_alone_is_not_found_further_up(tmp_path):
+    for folder in ("", "set/sub"):
+        write_picture(tmp_path / folder / "1.jpg", np.zeros((2, 4 if folder else 6, 3), np.uint8))
+    write_picture(tmp_path / "media" / "2.jpg", np.zeros((2, 8, 3), np.uint8))
+    rows = [{"image": name, "conversations": TALK} for name in ("1.jpg", "sub/1.jpg", "s3://laion/media/2.jpg")]
+    records, _ = read_all(ONELLM, write_json(tmp_path / "set" / "a.json", rows))
+    assert [record.signals[0].size_hw for record in records] == [None, (2, 4), (2, 8)]
+
+
 def arrays(tmp_path: Path, array: np.ndarray) -> DatasetConfig:
     np.save(tmp_path / "a.npy", array)
     return DatasetConfig(tmp_path)
