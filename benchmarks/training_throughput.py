@@ -24,8 +24,7 @@ from deixis.samples.sample import Sample
 from deixis.systems import system_of
 from deixis.training.dense import signal_of, training_facts
 from deixis.training.trainer import NUMBER, BatchStream, first
-from deixis.world.generate import sample_questions_about
-from deixis.world.scene import scene_rng
+from deixis.world.generate import question_rng, sample_questions_about
 
 TARGET = 3
 FIRST_SEED = 77_000_000
@@ -49,7 +48,10 @@ class Batches:
         for number in range(self.images):
             seed = FIRST_SEED + step * self.images + number
             facts = training_facts("image", seed)
-            yield signal_of(facts), sample_questions_about(facts, scene_rng("train", seed, 10), self.questions)
+            yield (
+                signal_of(facts.media[0]),
+                sample_questions_about(facts, question_rng("train", seed, "image"), self.questions),
+            )
 
     def _row(self, signal: Any, samples: Iterable[Sample]) -> Row:
         prepared = [self.processor.prepare(signal)]

@@ -23,7 +23,7 @@ IMAGE_PX = 512
 def main() -> None:
     facts = {kind: world_facts("test", seed, kind, size_px=IMAGE_PX) for kind, seed in SEEDS.items()}
     for kind, name in FILES.items():
-        write_medium(facts[kind].medium, FOLDER / name)
+        write_medium(facts[kind].media[0], FOLDER / name)
     questions = [*about_image(facts["image"]), *about_audio(facts["audio"]), *about_cloud(facts["point_cloud"])]
     lines = "".join(json.dumps(question) + "\n" for question in questions)
     (FOLDER / "questions.jsonl").write_text(lines, encoding="utf-8")

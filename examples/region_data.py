@@ -137,7 +137,7 @@ def world_image(number: int, path: Path):
 
     facts = world_facts("train", number, "image", size_px=SIDE_PX)
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(facts.medium.values).save(path)
+    Image.fromarray(facts.media[0].values).save(path)
     return facts
 
 

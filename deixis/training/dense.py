@@ -21,10 +21,11 @@ from torch.nn.functional import cross_entropy
 from deixis.model.encoder.field import Field
 from deixis.model.encoder.field_encoder import FieldEncoder
 from deixis.model.prepared import Prepared
+from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
 from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
-from deixis.world.facts import AudioFacts
-from deixis.world.generate import SIZE_PX, Facts, world_facts
+from deixis.world.facts import AudioFacts, Facts, SceneFacts
+from deixis.world.generate import SIZE_PX, world_facts
 
 NOTHING_WEIGHT = 0.25  # of cells that show nothing, against 1 for all others together
 BOX_WEIGHT = 4.0
@@ -121,16 +122,17 @@ def training_facts(modality: str, seed: int, size_px: int = SIZE_PX) -> Facts:
     return world_facts("train", seed, modality, 2 if seed % 3 == 0 else 1, size_px)
 
 
-def signal_of(facts: Facts) -> Signal:
-    """The generated signal that annotations belong to."""
-    values, rate_hz = facts.medium.values, facts.medium.rate_hz
-    return open_signal(values if rate_hz is None else (values, rate_hz), facts.medium.modality)
+def signal_of(medium: MediaReference) -> Signal:
+    """A generated signal, opened."""
+    values, rate_hz = medium.values, medium.rate_hz
+    return open_signal(values if rate_hz is None else (values, rate_hz), medium.modality)
 
 
 def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
     """The targets of the `cells` fine cells of a signal; `prepared` is the signal as the network reads it."""
     if isinstance(facts, AudioFacts):
         return audio_targets(facts.sound, prepared.frame.extent[0], cells)
+    assert isinstance(facts, SceneFacts), f"{facts.subject} has no dense targets"
     if facts.is_image:
         return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
     chosen = prepared.indices
@@ -164,7 +166,7 @@ class DenseBatches:
         """(values, targets) of the signal of one seed."""
         spec, modality = self.specs[name], MODALITIES[name]
         facts = training_facts(name, seed, getattr(spec, "size_px", SIZE_PX))
-        signal = signal_of(facts)
+        signal = signal_of(facts.media[0])
         values, frame = to_tensor(signal, spec)
         indices = modality.indices(signal, spec) if modality.indices is not None else None
         has_pixels = modality.axes == "xy"

@@ -18,10 +18,10 @@ from deixis.samples.sample import Sample
 from deixis.training.alignment import Alignment, caption_sample, contrast_loss
 from deixis.training.dense import signal_of, stacked, targets_of, training_facts
 from deixis.training.guidance import SAMPLE_IDS, AttentionGuide, GuidedRow, GuideSizes, collate_guided
-from deixis.world.dense_targets import DenseTargets
-from deixis.world.generate import WORLD_MODALITIES, Facts, sample_questions_about
-from deixis.world.scene import scene_rng
-from deixis.world.wording import wordings
+from deixis.world.dense_targets import CLASS_COUNTS, DenseTargets
+from deixis.world.facts import Facts
+from deixis.world.generate import question_rng, sample_questions_about
+from deixis.world.questions.wording import wordings
 
 PAIR = "pair"  # rows of two files, of which each question is about one; their words do not overlap
 PAIRS = (("image", "audio"), ("audio", "image"), ("point_cloud", "audio"), ("audio", "point_cloud"))
@@ -136,7 +136,7 @@ class InstructBatches:
 
     `fine_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks; `task_weights`
     those that differ from the world's own (`world.generate.task_weights`). captions: as `alignment.caption_sample`;
-    rewording: as `world.wording.wordings`.
+    rewording: as `world.questions.wording.wordings`.
     """
 
     def __init__(
@@ -173,20 +173,20 @@ class InstructBatches:
         for name, count in self.counts.items():
             for i in range(count):
                 seed = self.seed + step * count + i
-                modalities = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
-                rows.append(self._row(modalities, seed, truths))
+                subjects = PAIRS[seed % len(PAIRS)] if name == PAIR else (name,)
+                rows.append(self._row(subjects, seed, truths))
         return rows, truths
 
-    def _row(self, modalities: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
+    def _row(self, subjects: tuple[str, ...], seed: int, truths: dict[str, list[DenseTargets]]) -> GuidedRow:
         """Questions about the signals of one seed, in the order given; adds their dense targets to `truths`."""
         prepared, samples = [], []
-        for number, name in enumerate(modalities):
-            facts, drawn, rng = self._asked(name, seed, self.questions // len(modalities))
-            prepared.append(self.processor.prepare(signal_of(facts)))
-            if name in self.fine_cells:  # networks without masks have no fine level to supervise
-                truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
+        for name in subjects:
+            facts, drawn, rng = self._asked(name, seed, self.questions // len(subjects))
             drawn = [caption_sample(sample) if self.captions else sample for sample in drawn]
-            samples += [_on_signal(_jittered(_lowered(sample, rng), rng), number) for sample in drawn]
+            samples += [_behind(_jittered(_lowered(sample, rng), rng), len(prepared)) for sample in drawn]
+            prepared += [self.processor.prepare(signal_of(medium)) for medium in facts.media]
+            if name in self.fine_cells and name in CLASS_COUNTS:  # networks without masks have no fine level
+                truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
         row = GuidedRow(Row(prepared))
         for sample in samples:
             rendered = render(sample, prepared, self.processor, self.system.label_rule)
@@ -202,7 +202,7 @@ class InstructBatches:
         Raises ConfigError where no signal has one.
         """
         for other in (seed, *range(seed + OTHER_SCENES, seed + OTHER_SCENES + ATTEMPTS)):
-            facts, rng = training_facts(name, other), scene_rng("train", other, 10 + WORLD_MODALITIES.index(name))
+            facts, rng = training_facts(name, other), question_rng("train", other, name)
             with wordings(self.rewording):
                 drawn = sample_questions_about(facts, rng, questions, self.task_weights)
             if drawn or not questions:
@@ -210,9 +210,9 @@ class InstructBatches:
         raise ConfigError(f"tasks: expected questions about {name}, got none in {ATTEMPTS} scenes")
 
 
-def _on_signal(sample: Sample, number: int) -> Sample:
-    """The sample with its regions on signal `number`."""
-    return replace(sample, regions=tuple(replace(region, signal=number) for region in sample.regions))
+def _behind(sample: Sample, signals: int) -> Sample:
+    """The sample with its signals behind so many others."""
+    return replace(sample, regions=tuple(replace(own, signal=own.signal + signals) for own in sample.regions))
 
 
 def _jittered(sample: Sample, rng: np.random.Generator) -> Sample:

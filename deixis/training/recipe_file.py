@@ -6,6 +6,7 @@ set is opened here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, no_type_check
 
@@ -30,11 +31,12 @@ from deixis.systems.releases import PRESETS
 from deixis.training.alignment import Alignment
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
-from deixis.training.instruct import PAIR
+from deixis.training.instruct import PAIR, PAIRS
 from deixis.training.parts import LoraOptions
 from deixis.training.recipe_changes import changed
 from deixis.training.stage_run import TrainingOptions
-from deixis.world.generate import WORLD_MODALITIES, task_weights
+from deixis.world.dense_targets import CLASS_COUNTS
+from deixis.world.generate import WORLD, task_weights
 
 DATA = "data"  # in a batch: samples of the stage's own data, beside rows of the world
 
@@ -53,7 +55,7 @@ class DenseStage(TrainingOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_name(self.name)
-        _check_batch(self.batch, WORLD_MODALITIES)
+        _check_batch(self.batch, tuple(CLASS_COUNTS))
 
 
 @no_type_check
@@ -134,7 +136,7 @@ class InstructStage(TrainingOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_name(self.name)
-        _check_batch(self.batch, (*WORLD_MODALITIES, PAIR, DATA))
+        _check_batch(self.batch, (*WORLD, PAIR, DATA))
         if (self.data is None) == (DATA in self.batch):
             has, lacks = ("batch", "stage") if self.data is None else ("stage", "batch")
             raise ConfigError(
@@ -301,10 +303,10 @@ def _check_name(name: str) -> None:
 
 def _check_tasks(tasks: Mapping[str, float], batch: Mapping[str, int]) -> None:
     """Raises ConfigError for an unknown task, and for a modality of the batch that is left without any."""
-    asked = [name for name in WORLD_MODALITIES if name in batch or PAIR in batch]
+    asked = [name for name in WORLD if name in batch or (PAIR in batch and name in chain(*PAIRS))]
     if tasks and not asked:
         raise ConfigError(f"tasks: expected rows of the world in the batch, whose tasks they are; got {list(batch)}")
-    check_known("tasks.", tasks, tuple(dict.fromkeys(task for name in WORLD_MODALITIES for task in task_weights(name))))
+    check_known("tasks.", tasks, tuple(dict.fromkeys(task for name in WORLD for task in task_weights(name))))
     if without := next((name for name in asked if not any(task_weights(name, tasks).values())), None):
         raise ConfigError(f"tasks: expected a task of {without} with a weight above 0; got none")
 

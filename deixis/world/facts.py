@@ -3,7 +3,9 @@
 Questions are asked only about clearly visible objects, and a phrase is used only if it fits exactly one object.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -20,8 +22,45 @@ MIN_PART_SHARE = 0.003  # of the pixels or points, for questions about a part
 MAX_ABSENT_SHARE = 0.0003  # up to this an object counts as absent; between the two nothing is asked
 
 
+@runtime_checkable
+class Facts(Protocol):
+    """The annotations of what one group of questions is about: one signal, or several of one scene.
+
+    subject: a key of `deixis.world.generate.WORLD`, for one signal its modality. id: of its samples, before the task.
+    media: the signals, in the order of a sample. pointable: numbers of the objects or events to ask about.
+    """
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def media(self) -> tuple[MediaReference, ...]: ...
+    @property
+    def pointable(self) -> Sequence[int]: ...
+
+
 @dataclass(frozen=True)
-class SceneFacts:
+class SignalFacts:
+    """What the annotations of any single signal have in common."""
+
+    medium: MediaReference
+
+    @property
+    def subject(self) -> str:
+        return self.medium.modality
+
+    @property
+    def id(self) -> str:
+        return self.medium.id
+
+    @property
+    def media(self) -> tuple[MediaReference, ...]:
+        return (self.medium,)
+
+
+@dataclass(frozen=True)
+class SceneFacts(SignalFacts):
     """A scene as seen in one image or point cloud.
 
     share: fraction of pixels or points per object. object_id, part_id: object and part per pixel (h, w) or point (n,).
@@ -29,7 +68,6 @@ class SceneFacts:
     """
 
     scene: Scene
-    medium: MediaReference
     share: np.ndarray
     min_share: float
     object_id: np.ndarray
@@ -61,6 +99,10 @@ class SceneFacts:
     def visible(self) -> list[int]:
         """Indices of the clearly visible objects."""
         return [i for i, share in enumerate(self.share) if share >= self.min_share]
+
+    @property
+    def pointable(self) -> list[int]:
+        return self.visible
 
     @property
     def barely_visible(self) -> list[int]:
@@ -115,11 +157,14 @@ class SceneFacts:
 
 
 @dataclass(frozen=True)
-class AudioFacts:
+class AudioFacts(SignalFacts):
     """An audio clip and its events."""
 
     sound: Sound
-    medium: MediaReference
+
+    @property
+    def pointable(self) -> range:
+        return range(len(self.sound.events))
 
     def of(self, kind: str) -> list[int]:
         """Indices of the events of a kind, in order of time."""
@@ -147,7 +192,7 @@ def image_facts(scene: Scene, view: View) -> SceneFacts:
     size_hw = view.object_id.shape
     medium = MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
     share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.objects) + 2)[2:] / view.object_id.size
-    return SceneFacts(scene, medium, share, MIN_IMAGE_SHARE, view.object_id, view.part_id)
+    return SceneFacts(medium, scene, share, MIN_IMAGE_SHARE, view.object_id, view.part_id)
 
 
 def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
@@ -162,11 +207,11 @@ def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
     )
     share = np.bincount(cloud.object_id + 1, minlength=len(scene.objects) + 1)[1:] / count
     xyz = cloud.points[:, :3]
-    return SceneFacts(scene, medium, share, MIN_POINT_CLOUD_SHARE, cloud.object_id, cloud.part_id, xyz)
+    return SceneFacts(medium, scene, share, MIN_POINT_CLOUD_SHARE, cloud.object_id, cloud.part_id, xyz)
 
 
 def audio_facts(split: str, seed: int, sound: Sound) -> AudioFacts:
     """The annotations of an audio clip."""
     name = f"world/{split}/{seed}/sound"
     medium = MediaReference(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
-    return AudioFacts(sound, medium)
+    return AudioFacts(medium, sound)

@@ -8,16 +8,16 @@ from deixis.samples.sample import Sample
 from deixis.samples.shards import open_samples, write_shard
 from deixis.samples.validate import validate_record
 from deixis.world.generate import (
+    WORLD,
     WORLD_MODALITIES,
     sample_questions_about,
     task_name,
     task_weights,
-    tasks_of,
     world_facts,
     world_samples,
 )
+from deixis.world.questions.wording import NAME, wordings
 from deixis.world.scene import SPLITS, scene_rng
-from deixis.world.wording import NAME, wordings
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_a_kind_alone_is_as_among_others(kind):
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD_MODALITIES])
 def test_every_task_of_a_kind_comes(kind):
-    wanted, names = {task_name(kind, task) for task in tasks_of(kind)}, set()
+    wanted, names = {task_name(kind, task) for task in WORLD[kind].tasks}, set()
     for seed in range(60, 130):
         names |= {sample.task for sample in world_samples("train", seed, (kind,), number=12)}
         if names >= wanted:  # the worlds that follow could add nothing

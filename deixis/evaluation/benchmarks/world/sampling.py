@@ -16,9 +16,10 @@ from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, SOUNDS, ex
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.geometry import Reference, parse_markup
 from deixis.samples.sample import Sample
-from deixis.world import wording
-from deixis.world.generate import Facts, every_question, world_facts
+from deixis.world.facts import Facts
+from deixis.world.generate import every_question, world_facts
 from deixis.world.objects import PART_NAMES
+from deixis.world.questions import wording
 from deixis.world.scene import scene_rng
 
 MAX_SCENES_PER_SAMPLE = 50
@@ -27,12 +28,13 @@ MAX_SCENES_PER_SAMPLE = 50
 
 @dataclass(frozen=True)
 class QuestionSource:
-    """One type of question: the modality that it is about, how it is sampled from a scene, and which samples are kept.
+    """One type of question: what it is about, how it is sampled from a scene, and which samples are kept.
 
-    stream: the name of its random stream. stratum: the value of a sample that is balanced over all of `strata`.
+    subject: a key of `deixis.world.generate.WORLD`. stream: the name of its random stream.
+    stratum: the value of a sample that is balanced over all of `strata`.
     """
 
-    modality: str
+    subject: str
     draw: Callable[[Facts, np.random.Generator], list[Sample]]
     stream: str
     keep: Callable[[Sample], bool] = lambda sample: True
@@ -40,17 +42,17 @@ class QuestionSource:
     strata: tuple[Hashable, ...] = (None,)
 
 
-def every(modality: str, task: str, keep: Callable[[Sample], bool] = lambda sample: True) -> QuestionSource:
+def every(subject: str, task: str, keep: Callable[[Sample], bool] = lambda sample: True) -> QuestionSource:
     """Questions of one task of the world, about every object or event that permits one."""
-    return QuestionSource(modality, lambda facts, rng: every_question(facts, rng, task), f"{modality}/{task}", keep)
+    return QuestionSource(subject, lambda facts, rng: every_question(facts, rng, task), f"{subject}/{task}", keep)
 
 
-def yes_or_no(modality: str) -> QuestionSource:
+def yes_or_no(subject: str) -> QuestionSource:
     """Whether an object is present, half yes and half no."""
-    return replace(every(modality, "exists"), stratum=expected_word, strata=("yes", "no"))
+    return replace(every(subject, "exists"), stratum=expected_word, strata=("yes", "no"))
 
 
-def present_or_absent(modality: str, present_tasks: Sequence[str]) -> QuestionSource:
+def present_or_absent(subject: str, present_tasks: Sequence[str]) -> QuestionSource:
     """Requests to ground an absent object and, as often, a present one (by one of `present_tasks`)."""
 
     def draw(facts: Facts, rng: np.random.Generator) -> list[Sample]:
@@ -59,7 +61,7 @@ def present_or_absent(modality: str, present_tasks: Sequence[str]) -> QuestionSo
         return absent + present[:1]
 
     has_region = lambda sample: bool(sample.regions)  # noqa: E731
-    return QuestionSource(modality, draw, f"{modality}/absence", stratum=has_region, strata=(True, False))
+    return QuestionSource(subject, draw, f"{subject}/absence", stratum=has_region, strata=(True, False))
 
 
 def as_mask_requests(box_questions: QuestionSource) -> QuestionSource:
@@ -101,13 +103,13 @@ def sample_questions(
     """(`limit` samples per source, the last seed used), from scenes in order of their seeds from `first_seed`."""
     drawn: dict[str, list[Sample]] = {key: [] for key in sources}
     last = first_seed
-    for modality in dict.fromkeys(source.modality for source in sources.values()):
+    for subject in dict.fromkeys(source.subject for source in sources.values()):
         for seed in count(first_seed):
-            unfinished = [key for key, one in sources.items() if one.modality == modality and len(drawn[key]) < limit]
+            unfinished = [key for key, one in sources.items() if one.subject == subject and len(drawn[key]) < limit]
             if not unfinished:
                 break
             assert seed - first_seed <= MAX_SCENES_PER_SAMPLE * (limit + 1), f"no more samples of {unfinished[0]}"
-            facts, last = world_facts(split, seed, modality, supersample), max(last, seed)
+            facts, last = world_facts(split, seed, subject, supersample), max(last, seed)
             for key in unfinished:
                 source = sources[key]
                 rng = scene_rng(split, seed, crc32(source.stream.encode()))

@@ -16,7 +16,7 @@ from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.world.audio import EVENT_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
-from deixis.world.wording import NUMBER_WORDS
+from deixis.world.questions.wording import NUMBER_WORDS
 
 WeightedValue = tuple[float, float]
 """A value, 0 to 1, and its weight in the mean over examples."""

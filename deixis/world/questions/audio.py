@@ -1,14 +1,12 @@
-"""Questions and answers about an audio clip: one function per task, listed in `AUDIO_TASKS` (see `questions`)."""
-
-from collections.abc import Callable
+"""Questions and answers about an audio clip: one function per task, listed in `AUDIO_TASKS`."""
 
 import numpy as np
 
 from deixis.geometry import Region
-from deixis.world import wording as w
 from deixis.world.audio import EVENT_NAMES
 from deixis.world.facts import AudioFacts
-from deixis.world.questions import Draft, ask
+from deixis.world.questions import wording as w
+from deixis.world.questions.draft import Draft, Task, ask
 
 Rng = np.random.Generator
 
@@ -102,15 +100,15 @@ def grounded_caption(facts: AudioFacts, rng: Rng, number: int | None = None) -> 
     return ask(w.choose(w.SOUND_GROUNDED, rng), w.sentence(text), records)
 
 
-AUDIO_TASKS: dict[str, tuple[float, Callable[..., Draft | None]]] = {  # weight in training, function
-    "name": (2.0, name),
-    "event_span": (3.2, event_span),
-    "event_mask": (1.0, event_mask),
-    "reasoning": (1.0, reasoning),
-    "exists": (1.4, exists),
-    "absence": (0.4, absence),
-    "count": (0.5, count),
-    "order": (0.7, order),
-    "caption": (0.5, caption),
-    "grounded_caption": (0.8, grounded_caption),
+AUDIO_TASKS: dict[str, Task] = {
+    "name": Task(2.0, name),
+    "event_span": Task(3.2, event_span),
+    "event_mask": Task(1.0, event_mask),
+    "reasoning": Task(1.0, reasoning),
+    "exists": Task(1.4, exists, whole=True),
+    "absence": Task(0.4, absence, whole=True),
+    "count": Task(0.5, count, whole=True),
+    "order": Task(0.7, order),
+    "caption": Task(0.5, caption, whole=True),
+    "grounded_caption": Task(0.8, grounded_caption, whole=True),
 }

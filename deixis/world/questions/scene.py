@@ -1,35 +1,20 @@
-"""Questions and answers about an image or a point cloud: one function per task, one line each in `SCENE_TASKS`.
+"""Questions and answers about an image or a point cloud: one function per task, one line each in the tables.
 
 Every function takes the annotations and an rng and returns a `Draft`, or None if the scene permits no such question.
 Functions about one object also take its index, so that an evaluation can ask about every object. The order of random
 draws is part of the data: the bundled model and the recorded scores depend on it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
 from deixis.geometry import Region
 from deixis.samples.sample import Turn
-from deixis.world import wording as w
 from deixis.world.facts import SceneFacts, box_around, pixel_box
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, KINDS, MATERIALS, SIZES
+from deixis.world.questions import wording as w
+from deixis.world.questions.draft import Draft, Task, ask
 
 Rng = np.random.Generator
-
-
-@dataclass(frozen=True)
-class Draft:
-    """Turns and the regions they refer to."""
-
-    turns: tuple[Turn, ...]
-    regions: tuple[Region, ...] = ()
-
-
-def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:
-    """A draft of one turn; its reference is the expected word `answer` ("mug", "yes"), one of `choices`."""
-    return Draft((Turn(user, assistant, (answer,) if answer else (), tuple(choices)),), regions)
 
 
 def _pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
@@ -286,22 +271,21 @@ def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     return Draft(tuple(turns), (region, facts.record(i)))
 
 
-SceneTask = Callable[..., Draft | None]
-SCENE_TASKS: dict[str, tuple[float, SceneTask]] = {  # weight in training, function
-    "name": (1.6, name),
-    "part_name": (0.6, part_name),
-    "colour": (0.6, colour),
-    "attribute": (0.4, attribute),
-    "phrase_box": (3.2, phrase_box),
-    "phrase_mask": (1.2, phrase_mask),
-    "part_mask": (0.8, part_mask),
-    "reasoning": (1.6, reasoning),
-    "exists": (2.4, exists),
-    "absence": (0.5, absence),
-    "count": (0.8, count),
-    "relation": (0.8, relation),
-    "caption": (0.6, caption),
-    "grounded_caption": (0.8, grounded_caption),
-    "dialogue": (0.6, dialogue),
+IMAGE_TASKS: dict[str, Task] = {
+    "name": Task(1.6, name),
+    "part_name": Task(0.6, part_name),
+    "colour": Task(0.6, colour),
+    "attribute": Task(0.4, attribute),
+    "phrase_box": Task(3.2, phrase_box),
+    "phrase_mask": Task(1.2, phrase_mask),
+    "part_mask": Task(0.8, part_mask),
+    "reasoning": Task(1.6, reasoning),
+    "exists": Task(2.4, exists, whole=True),
+    "absence": Task(0.5, absence, whole=True),
+    "count": Task(0.8, count, whole=True),
+    "relation": Task(0.8, relation, whole=True),
+    "caption": Task(0.6, caption, whole=True),
+    "grounded_caption": Task(0.8, grounded_caption, whole=True),
+    "dialogue": Task(0.6, dialogue),
 }
-IMAGE_ONLY = ("phrase_box",)
+CLOUD_TASKS: dict[str, Task] = {name: task for name, task in IMAGE_TASKS.items() if name != "phrase_box"}

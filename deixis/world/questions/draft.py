@@ -1,0 +1,35 @@
+"""What a question about the world is before it is a sample, and the record of a task."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deixis.geometry import Region
+from deixis.samples.sample import Turn
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Turns and the regions they refer to."""
+
+    turns: tuple[Turn, ...]
+    regions: tuple[Region, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """One type of question.
+
+    weight: how often it is asked in training, relative to the others about the same.
+    ask: (facts, rng, number=None) -> Draft, or None where the signal permits no such question. `number` is that of the
+        object or event to ask about, of `Facts.pointable`; without it the function chooses one.
+    whole: about the signal as a whole, so that there is one question per signal.
+    """
+
+    weight: float
+    ask: Callable[..., Draft | None]
+    whole: bool = False
+
+
+def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:
+    """A draft of one turn; its reference is the expected word `answer` ("mug", "yes"), one of `choices`."""
+    return Draft((Turn(user, assistant, (answer,) if answer else (), tuple(choices)),), regions)
