@@ -131,6 +131,17 @@ class SceneFacts(SignalFacts):
         same_size = [i for i in self.matching(obj.kind, obj.colour) if self.object_at(i).size == obj.size]
         return f"{obj.size} {obj.colour} {obj.kind}" if len(same_size) == 1 else None
 
+    def shortest_phrase(self, number: int) -> str | None:
+        """The phrase of the fewest words that fits only this object: kind, then colour and kind, then size too."""
+        obj = self.object_at(number)
+        if len(self.matching(obj.kind)) == 1:
+            return obj.kind
+        same = self.matching(obj.kind, obj.colour)
+        if len(same) == 1:
+            return f"{obj.colour} {obj.kind}"
+        alone = sum(self.object_at(i).size == obj.size for i in same) == 1
+        return f"{obj.size} {obj.colour} {obj.kind}" if alone else None
+
     def cells(self, number: int, part: str | None = None) -> np.ndarray:
         """Bool (h, w) or (n,): the pixels or points of an object or of one of its parts."""
         inside = self.object_id == number

@@ -16,6 +16,7 @@ from deixis.world.facts import Facts, audio_facts, image_facts, point_cloud_fact
 from deixis.world.questions.audio import AUDIO_TASKS
 from deixis.world.questions.draft import Draft, Task
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
+from deixis.world.questions.several import SEVERAL_TASKS
 from deixis.world.render import build_mesh, render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
 
@@ -61,7 +62,7 @@ def _point_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
 
 
 WORLD: dict[str, Subject] = {
-    "image": Subject(_image, IMAGE_TASKS, "", {"name": "region_name", "reasoning": "reasoning_mask"}),
+    "image": Subject(_image, IMAGE_TASKS | SEVERAL_TASKS, "", {"name": "region_name", "reasoning": "reasoning_mask"}),
     "audio": Subject(
         _audio,
         AUDIO_TASKS,

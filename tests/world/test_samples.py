@@ -54,7 +54,7 @@ def test_one_wording_changes_nothing_else(samples):
     whole = [sample for sample in samples["train"] if sample.task == "region_name"]
     with wordings(False):
         one = [s for seed in range(12) for s in world_samples("train", seed) if s.task == "region_name"]
-    assert {sample.turns[0].user for sample in one} == {NAME[0]} < {sample.turns[0].user for sample in whole}
+    assert {sample.turns[0].user for sample in one} == {NAME[0]} != {sample.turns[0].user for sample in whole}
     assert [(s.id, s.turns[0].assistant) for s in one] == [(s.id, s.turns[0].assistant) for s in whole]
 
 

@@ -17,7 +17,7 @@ from deixis.world.questions.draft import Draft, Task, ask
 Rng = np.random.Generator
 
 
-def _pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
+def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
     """A region that refers to an object or part: its box, its mask or points, a fragment of it, or one point in it."""
     inside = facts.cells(number, part)
     form = rng.choice(
@@ -59,7 +59,7 @@ def _jittered(
     return (max(0.0, x1 + dx[0]), max(0.0, y1 + dy[0]), min(size_hw[1], x2 + dx[1]), min(size_hw[0], y2 + dy[1]))
 
 
-def _some(facts: SceneFacts, rng: Rng, number: int | None) -> int | None:
+def some_visible(facts: SceneFacts, rng: Rng, number: int | None) -> int | None:
     """`number`, or the index of a random visible object; None if none is visible."""
     if number is not None:
         return number
@@ -72,39 +72,39 @@ def _full(facts: SceneFacts, number: int) -> str:
 
 
 def name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    if (i := _some(facts, rng, number)) is None:
+    if (i := some_visible(facts, rng, number)) is None:
         return None
-    region = _pointed(facts, i, rng)
+    region = pointed(facts, i, rng)
     return ask(w.choose(w.NAME, rng), w.sentence(_full(facts, i)), (region,), facts.object_at(i).kind)
 
 
 def part_name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    i = _some(facts, rng, number)
+    i = some_visible(facts, rng, number)
     if i is None or not (parts := facts.visible_parts(i)):
         return None
     part = str(rng.choice(parts))
     answer = f"the {part} of {_full(facts, i)}"
-    return ask(w.choose(w.PART, rng), w.sentence(answer), (_pointed(facts, i, rng, part),), part)
+    return ask(w.choose(w.PART, rng), w.sentence(answer), (pointed(facts, i, rng, part),), part)
 
 
 def colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    if (i := _some(facts, rng, number)) is None:
+    if (i := some_visible(facts, rng, number)) is None:
         return None
     obj = facts.object_at(i)
     if len(facts.matching(obj.kind)) == 1 and rng.random() < 0.5:
         return ask(w.filled(w.COLOUR_OF, rng, NAME=obj.kind), w.sentence(obj.colour), (facts.record(i),), obj.colour)
-    return ask(w.choose(w.COLOUR, rng), w.sentence(obj.colour), (_pointed(facts, i, rng),), obj.colour)
+    return ask(w.choose(w.COLOUR, rng), w.sentence(obj.colour), (pointed(facts, i, rng),), obj.colour)
 
 
 def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    if (i := _some(facts, rng, number)) is None:
+    if (i := some_visible(facts, rng, number)) is None:
         return None
     obj = facts.object_at(i)
     if facts.is_image and rng.random() < 0.5:
         wording, answer, choices = w.MATERIAL, obj.material, MATERIALS
     else:
         wording, answer, choices = w.SIZE, obj.size, tuple(SIZES)
-    return ask(w.choose(wording, rng), w.sentence(answer), (_pointed(facts, i, rng),), answer, choices)
+    return ask(w.choose(wording, rng), w.sentence(answer), (pointed(facts, i, rng),), answer, choices)
 
 
 def _phrased(facts: SceneFacts, rng: Rng, number: int | None) -> tuple[int, str] | None:
@@ -211,7 +211,14 @@ def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | Non
     else:
         what, found = "things", facts.visible
     answer = w.NUMBER_WORDS[len(found)]
-    return ask(w.filled(w.COUNT, rng, NAMES=what), f"{answer}.", (), answer.lower())
+    question = w.filled(w.COUNT, rng, NAMES=what)
+    if not found:
+        return ask(question, f"{answer}.", (), answer.lower())
+    # Pointed at one by one before the number is said, so that it can be counted from what is written.
+    marks = ",".join(str(k) for k in range(len(found)))
+    what = what if len(found) > 1 else what.removesuffix("s")
+    text = f"[The {what}]{{{marks}:{facts.mask_form}}}: {answer.lower()}."
+    return ask(question, text, tuple(facts.record(i) for i in found), answer.lower())
 
 
 def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -229,14 +236,15 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     else:
         place = [np.array(facts.object_at(j).position_xy) for j in range(len(facts.scene.objects))]
         gap = {j: float(np.linalg.norm(place[i] - place[j])) for j in others}
-    region = _pointed(facts, i, rng)
+    region = pointed(facts, i, rng)
     if not gap:
         return ask(w.choose(wording, rng), "Nothing.", (region,), "nothing")
     best, *rest = sorted(gap, key=lambda j: gap[j])
     # Ambiguous: the second candidate is almost as near.
     if rest and gap[rest[0]] - gap[best] < (4 if wording is not w.NEAREST else 0.2):
         return None
-    return ask(w.choose(wording, rng), w.sentence(_full(facts, best)), (region,), facts.object_at(best).kind)
+    text = f"[{_full(facts, best)}]{{1:{facts.mask_form}}}"
+    return ask(w.choose(wording, rng), w.sentence(text), (region, facts.record(best)), facts.object_at(best).kind)
 
 
 def caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -258,16 +266,16 @@ def grounded_caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> 
 
 def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """A question about a region, then follow-up questions that refer to it as "it"."""
-    if (i := _some(facts, rng, number)) is None:
+    if (i := some_visible(facts, rng, number)) is None:
         return None
-    obj, region = facts.object_at(i), _pointed(facts, i, rng)
+    obj, region = facts.object_at(i), pointed(facts, i, rng)
     what = f"{obj.colour} {obj.kind}"
     turns = [Turn(w.choose(w.NAME, rng), w.sentence(w.with_article(what)))]
-    follow: list[tuple[tuple[str, ...], str]] = [(w.IT_COLOUR, w.sentence(obj.colour))]
-    follow.append((w.IT_MASK, f"[The {what}]{{1:{facts.mask_form}}}."))
+    follow: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [(w.IT_COLOUR, w.sentence(obj.colour), (obj.colour,))]
+    follow.append((w.IT_MASK, f"[The {what}]{{1:{facts.mask_form}}}.", ()))
     if facts.is_image:
-        follow.append((w.IT_BOX, f"[The {what}]{{1:box}}."))
-    turns += [Turn(w.choose(follow[k][0], rng), follow[k][1]) for k in rng.permutation(len(follow))[:2]]
+        follow.append((w.IT_BOX, f"[The {what}]{{1:box}}.", ()))
+    turns += [Turn(w.choose(follow[k][0], rng), *follow[k][1:]) for k in rng.permutation(len(follow))[:2]]
     return Draft(tuple(turns), (region, facts.record(i)))
 
 

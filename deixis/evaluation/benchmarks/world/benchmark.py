@@ -17,7 +17,9 @@ from deixis.evaluation.benchmarks.official_files import choice_option, integer_o
 from deixis.evaluation.benchmarks.world.sampling import sample_questions
 from deixis.evaluation.benchmarks.world.tasks import TASKS
 from deixis.evaluation.metrics.aggregation import ExampleMetrics, mean
+from deixis.geometry import named_regions
 from deixis.inference import Answer
+from deixis.samples.conversations import with_turns
 from deixis.samples.sample import Sample
 from deixis.world.scene import SPLITS
 
@@ -29,6 +31,10 @@ _METRICS = (
     mean("IoU ≥ 0.5", "correct", "accuracy at IoU threshold 0.5 of the first box or span", scale=1),
     mean("gIoU", "iou", "mean IoU of all predicted with all expected regions of a question", scale=1),
     mean("cIoU", "intersection", "all intersections over all unions, summed over the questions", "union", scale=1),
+    mean(
+        "phrase", "phrase", "accuracy: the words that fit the object alone, and no other size, colour or kind", scale=1
+    ),
+    mean("gIoU with reason", "iou_with_reason", "gIoU, 0 where the answer does not give the object's reason", scale=1),
     mean("F1", "f1", "F1 of the objects (colour and kind) or sound events that are named", scale=1),
     mean("grounded F1", "grounded_f1", "F1 of phrases with the expected object and a region of IoU ≥ 0.5", scale=1),
 )
@@ -119,8 +125,14 @@ def chosen_tasks(words: str) -> list[str]:
 
 
 def _example(name: str, sample: Sample) -> Example:
-    user = sample.turns[-1].user
-    # The regions of a question without a reference belong to its answer.
-    regions = tuple(sample.regions) if "{" in user else ()
-    asked = (f"{name}/{sample.id}", name, sample.signals[0].id, user, sample.signals)
-    return Example(*asked, sample, regions, sample=sample, max_new_tokens=TASKS[name].max_new_tokens)
+    *earlier, last = sample.turns
+    truth = with_turns(sample, (last,)) if earlier else sample
+    asked = (f"{name}/{sample.id}", name, sample.signals[0].id, truth.turns[0].user, sample.signals)
+    return Example(
+        *asked,
+        truth,
+        truth.regions[: len(named_regions(last.user))],  # the others belong to the answer
+        sample=truth,
+        earlier=with_turns(sample, tuple(earlier)) if earlier else None,
+        max_new_tokens=TASKS[name].max_new_tokens,
+    )

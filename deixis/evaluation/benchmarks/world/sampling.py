@@ -12,7 +12,7 @@ from zlib import crc32
 
 import numpy as np
 
-from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, SOUNDS, expected_word
+from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, SOUNDS, expected_word, labels_in
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.geometry import Reference, parse_markup
 from deixis.samples.sample import Sample
@@ -20,7 +20,7 @@ from deixis.world.facts import Facts
 from deixis.world.generate import every_question, world_facts
 from deixis.world.objects import PART_NAMES
 from deixis.world.questions import wording
-from deixis.world.scene import scene_rng
+from deixis.world.scene import held_out, scene_rng
 
 MAX_SCENES_PER_SAMPLE = 50
 """After this many scenes per sample without a question, its source is broken."""
@@ -47,9 +47,9 @@ def every(subject: str, task: str, keep: Callable[[Sample], bool] = lambda sampl
     return QuestionSource(subject, lambda facts, rng: every_question(facts, rng, task), f"{subject}/{task}", keep)
 
 
-def yes_or_no(subject: str) -> QuestionSource:
-    """Whether an object is present, half yes and half no."""
-    return replace(every(subject, "exists"), stratum=expected_word, strata=("yes", "no"))
+def yes_or_no(subject: str, task: str = "exists") -> QuestionSource:
+    """Whether an object is present, or another question of which half the answers are yes and half no."""
+    return replace(every(subject, task), stratum=expected_word, strata=("yes", "no"))
 
 
 def present_or_absent(subject: str, present_tasks: Sequence[str]) -> QuestionSource:
@@ -84,6 +84,27 @@ def _as_mask_request(sample: Sample, rng: np.random.Generator) -> Sample:
 def has_one_region(sample: Sample) -> bool:
     """Whether the phrase fits one event only."""
     return len(sample.regions) == 1
+
+
+def pointed_by(form: str) -> Callable[[Sample], bool]:
+    """Whether the region of the question is given in this form: box, point or mask."""
+    return lambda sample: sample.regions[0].form == form
+
+
+def is_unseen(sample: Sample) -> bool:
+    """Whether kind and colour of the object that the answer names never came together in training."""
+    ((colour, kind),) = labels_in(sample.turns[-1].assistant)
+    return held_out(kind, colour or "")
+
+
+def ends_with_word(sample: Sample) -> bool:
+    """Whether a conversation ends with a question for a word."""
+    return bool(sample.turns[-1].references)
+
+
+def ends_with_mask(sample: Sample) -> bool:
+    """Whether a conversation ends with a request for a mask."""
+    return ":mask}" in sample.turns[-1].assistant
 
 
 def is_implicit(sample: Sample) -> bool:

@@ -12,9 +12,13 @@ from deixis.evaluation.benchmarks.world import world_metrics as metrics
 from deixis.evaluation.benchmarks.world.sampling import (
     QuestionSource,
     as_mask_requests,
+    ends_with_mask,
+    ends_with_word,
     every,
     has_one_region,
     is_implicit,
+    is_unseen,
+    pointed_by,
     present_or_absent,
     sample_questions,
     yes_or_no,
@@ -90,6 +94,8 @@ def _giou(floor: float | None = None) -> TaskMetric:
 COUNT = _word("number", metrics.count_accuracy)
 PRESENCE = TaskMetric("found or none", metrics.presence_accuracy, _from_answers(baselines.presence_majority))
 CIOU = TaskMetric("cIoU", metrics.region_iou_by_union, _from_train(partial(baselines.constant_region, by_union=True)))
+DESCRIPTION = _word("phrase", metrics.phrase_accuracy)
+REASON = TaskMetric("gIoU with reason", metrics.reason_accuracy, _from_train(baselines.constant_region))
 CAPTION = TaskMetric("F1", metrics.caption_f1, _from_answers(baselines.best_caption))
 GROUNDED_CAPTION = TaskMetric("grounded F1", metrics.grounded_caption_f1)
 
@@ -109,6 +115,20 @@ TASKS: dict[str, Task] = {
     "reasoning_mask": Task(every("image", "reasoning", is_implicit), (_giou(floor=0.40), CIOU)),
     "caption": Task(every("image", "caption"), (CAPTION,), CAPTION_TOKENS),
     "grounded_caption": Task(every("image", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    **{
+        f"region_name_{form}": Task(every("image", "name", pointed_by(form)), (_name(metrics.OBJECTS),))
+        for form in ("box", "point", "mask")
+    },
+    "region_name_unseen": Task(every("image", "name", is_unseen), (_name(metrics.OBJECTS),)),
+    "several": Task(every("image", "several"), (_giou(),)),
+    "same_colour": Task(yes_or_no("image", "same_colour"), (_yes_no(),)),
+    "same_kind": Task(yes_or_no("image", "same_kind"), (_yes_no(),)),
+    "larger": Task(every("image", "larger"), (_name(("first", "second")),)),
+    "describe": Task(every("image", "describe"), (DESCRIPTION,)),
+    "reason_why": Task(every("image", "reason_why"), (REASON,)),
+    "long_reasoning": Task(every("image", "long_reasoning"), (_giou(), CIOU)),
+    "dialogue_colour": Task(every("image", "dialogue", ends_with_word), (_name(COLOUR_NAMES),)),
+    "dialogue_mask": Task(every("image", "dialogue", ends_with_mask), (_giou(),)),
     "span_name": Task(every("audio", "name"), (_name(metrics.SOUNDS, floor=0.80),)),
     "event_span": Task(
         every("audio", "event_span", has_one_region), (_at_iou(metrics.first_span_accuracy, floor=0.60),)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from deixis.evaluation.metrics.answer_text import name_match, parse_count, parse_yes_no
+from deixis.evaluation.metrics.answer_text import find_names, name_match, parse_count, parse_yes_no
 from deixis.evaluation.metrics.f1 import matched_f1, multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct, mask_iou, span_set_iou
 from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
@@ -16,6 +16,7 @@ from deixis.inference import Answer
 from deixis.samples.sample import Sample
 from deixis.world.audio import EVENT_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
+from deixis.world.questions.several import REASONS
 from deixis.world.questions.wording import NUMBER_WORDS
 
 WeightedValue = tuple[float, float]
@@ -37,6 +38,18 @@ def name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], Weigh
     """A metric that is 1 if the answer contains the expected word and no other of the vocabulary."""
     names = tuple(vocabulary)
     return lambda sample, answer: (name_match(answer.text, expected_word(sample), names), 1.0)
+
+
+def phrase_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the answer has the words that tell the object from all others, and no other size, colour or kind."""
+    found = find_names(answer.text, (*SIZES, *COLOUR_NAMES, *KIND_NAMES))
+    return float(set(found) == set(expected_word(sample).split())), 1.0
+
+
+def reason_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """The IoU of the regions where the answer gives the object's reason, in the words of the world; else 0."""
+    reasons = tuple(REASONS.values())
+    return region_iou(sample, answer)[0] * name_match(answer.text, REASONS[expected_word(sample)], reasons), 1.0
 
 
 def yes_no_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
