@@ -144,7 +144,8 @@ def checked_mixtures(
 
 def _check_modalities(stage: Stage, modalities: Sequence[str]) -> None:
     """Raises ConfigError for a modality of the world in a stage's batch that the model does not take."""
-    required = set(stage.batch) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage.batch else ())
+    subjects = set(stage.batch) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage.batch else ())
+    required = {modality for subject in subjects for modality in subject.split("+")}
     if missing := sorted(required - set(modalities)):
         raise ConfigError(f"stage {stage.name}: batch: the model takes no {missing[0]}, only {modalities}")
 

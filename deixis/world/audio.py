@@ -3,7 +3,7 @@
 Everything is synthesised from a seed; no recording is used. Sampling rate 16 kHz, mono, float32 in [-1, 1].
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,7 +143,11 @@ EVENT_NAMES: tuple[str, ...] = tuple(EVENT_SYNTHESIZERS)
 
 def sample_audio_clip(split: str, seed: int) -> Sound:
     """The clip of `seed` in `split`: one to five events that do not overlap, 4 to 8 seconds in total."""
-    rng = scene_rng(split, seed, 2)
+    return sample_events(scene_rng(split, seed, 2), EVENT_NAMES)
+
+
+def sample_events(rng: np.random.Generator, kinds: Sequence[str]) -> Sound:
+    """A clip of one to five events of these kinds that do not overlap, 4 to 8 seconds in total."""
     duration_s = float(rng.uniform(MIN_CLIP_S, MAX_CLIP_S))
     count = int(rng.integers(1, MAX_EVENTS + 1))
     lengths_s: list[float] = []
@@ -156,7 +160,7 @@ def sample_audio_clip(split: str, seed: int) -> Sound:
     events, now_s = [], 0.0
     for length_s, gap_s in zip(lengths_s, gaps_s, strict=False):
         now_s += gap_s
-        kind = str(rng.choice(EVENT_NAMES))
+        kind = str(rng.choice(kinds))
         wave = _shaped(EVENT_SYNTHESIZERS[kind](rng, length_s)) * 10 ** rng.uniform(-1.1, -0.35)
         start = int(now_s * RATE_HZ)
         samples[start : start + len(wave)] += wave[: len(samples) - start]

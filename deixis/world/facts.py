@@ -221,8 +221,9 @@ def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
     return SceneFacts(medium, scene, share, MIN_POINT_CLOUD_SHARE, cloud.object_id, cloud.part_id, xyz)
 
 
-def audio_facts(split: str, seed: int, sound: Sound) -> AudioFacts:
-    """The annotations of an audio clip."""
-    name = f"world/{split}/{seed}/sound"
-    medium = MediaReference(name, "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples)
+def audio_facts(split: str, seed: int, sound: Sound, name: str = "sound") -> AudioFacts:
+    """The annotations of an audio clip; `name` is the last part of the medium's id."""
+    medium = MediaReference(
+        f"world/{split}/{seed}/{name}", "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples
+    )
     return AudioFacts(medium, sound)

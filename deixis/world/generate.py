@@ -12,9 +12,11 @@ import numpy as np
 from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
-from deixis.world.facts import Facts, audio_facts, image_facts, point_cloud_facts
+from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, point_cloud_facts
+from deixis.world.pairs import PairFacts, scene_sounds
 from deixis.world.questions.audio import AUDIO_TASKS
 from deixis.world.questions.draft import Draft, Task
+from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
 from deixis.world.questions.several import SEVERAL_TASKS
 from deixis.world.render import build_mesh, render, sample_cloud
@@ -47,7 +49,7 @@ class Subject:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-def _image(split: str, seed: int, rendering: Rendering) -> Facts:
+def _image(split: str, seed: int, rendering: Rendering) -> SceneFacts:
     scene = sample_scene(split, seed)
     return image_facts(scene, render(scene, rendering.size_px, rendering.supersample))
 
@@ -61,6 +63,15 @@ def _point_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
     return point_cloud_facts(scene, sample_cloud(scene, mesh=build_mesh(scene)))
 
 
+def _image_and_audio(split: str, seed: int, rendering: Rendering) -> Facts:
+    image = _image(split, seed, rendering)
+    return PairFacts(image, scene_sounds(split, seed, image))
+
+
+def _image_and_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
+    return PairFacts(_image(split, seed, rendering), _point_cloud(split, seed, rendering))
+
+
 WORLD: dict[str, Subject] = {
     "image": Subject(_image, IMAGE_TASKS | SEVERAL_TASKS, "", {"name": "region_name", "reasoning": "reasoning_mask"}),
     "audio": Subject(
@@ -70,8 +81,11 @@ WORLD: dict[str, Subject] = {
         {"name": "span_name", "event_span": "event_span", "event_mask": "event_mask"},
     ),
     "point_cloud": Subject(_point_cloud, CLOUD_TASKS, "cloud_"),
+    "image+audio": Subject(_image_and_audio, IMAGE_AUDIO_TASKS, "image_audio_"),
+    "image+point_cloud": Subject(_image_and_cloud, IMAGE_CLOUD_TASKS, "image_cloud_"),
 }
-WORLD_MODALITIES: tuple[str, ...] = tuple(WORLD)
+"""Two modalities are joined by a plus."""
+WORLD_MODALITIES: tuple[str, ...] = tuple(subject for subject in WORLD if "+" not in subject)
 
 
 def world_facts(split: str, seed: int, subject: str, supersample: int = 2, size_px: int = SIZE_PX) -> Facts:

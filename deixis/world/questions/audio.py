@@ -11,7 +11,7 @@ from deixis.world.questions.draft import Draft, Task, ask
 Rng = np.random.Generator
 
 
-def _pointed(facts: AudioFacts, number: int, rng: Rng) -> Region:
+def pointed(facts: AudioFacts, number: int, rng: Rng) -> Region:
     """The span of an event with both ends jittered by up to 8 %, or an instant inside it."""
     event = facts.sound.events[number]
     length_s = event.end_s - event.start_s
@@ -33,7 +33,7 @@ def _kind(facts: AudioFacts, number: int) -> str:
 def name(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:
     i = _some(facts, rng, number)
     kind = _kind(facts, i)
-    return ask(w.choose(w.HEARD, rng), w.sentence(w.with_article(kind)), (_pointed(facts, i, rng),), kind)
+    return ask(w.choose(w.HEARD, rng), w.sentence(w.with_article(kind)), (pointed(facts, i, rng),), kind)
 
 
 def event_span(facts: AudioFacts, rng: Rng, number: int | None = None, wording=w.WHEN, form="span") -> Draft | None:
@@ -85,7 +85,7 @@ def order(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | Non
     there = 0 <= j < len(facts.sound.events)
     answer = w.sentence(w.with_article(_kind(facts, j))) if there else "Nothing."
     word = _kind(facts, j) if there else "nothing"
-    return ask(w.choose(w.AFTER if later else w.BEFORE, rng), answer, (_pointed(facts, i, rng),), word)
+    return ask(w.choose(w.AFTER if later else w.BEFORE, rng), answer, (pointed(facts, i, rng),), word)
 
 
 def caption(facts: AudioFacts, rng: Rng, number: int | None = None) -> Draft | None:

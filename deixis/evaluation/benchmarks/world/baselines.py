@@ -10,7 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float
 
-from deixis.evaluation.benchmarks.world.world_metrics import expected_word, labels_in, union_mask
+from deixis.evaluation.benchmarks.world.world_metrics import (
+    answered_medium,
+    expected_regions,
+    expected_word,
+    labels_in,
+    union_mask,
+)
 from deixis.evaluation.metrics.aggregation import majority_share, weighted_mean
 from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, mask_iou
@@ -71,7 +77,7 @@ def constant_region(train: Sequence[Sample], samples: Sequence[Sample], by_union
 
 def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
     """The sample's only box or span, normalised to [0, 1] of the image or the audio clip."""
-    medium, region = sample.signals[0], sample.regions[0]
+    medium, region = answered_medium(sample), expected_regions(sample)[0]
     if medium.modality == "audio":
         return np.array(region.span) / medium.duration_s
     height, width = _size_hw(medium)
@@ -80,12 +86,12 @@ def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
 
 def _cells(sample: Sample) -> tuple[Float[np.ndarray, "cell axis"], Bool[np.ndarray, " cell"]]:
     """Unit coordinates of a signal's pixels, points or instants, and which of them are in the sample's regions."""
-    medium = sample.signals[0]
+    medium, expected = answered_medium(sample), expected_regions(sample)
     if medium.modality == "audio":
         at = (np.arange(AUDIO_INSTANTS) + 0.5) / AUDIO_INSTANTS
-        spans = [np.array(record.span) / medium.duration_s for record in sample.regions]
+        spans = [np.array(record.span) / medium.duration_s for record in expected]
         return at[:, None], np.any([(at >= start) & (at < end) for start, end in spans], axis=0)
-    inside = union_mask(sample, sample.regions).ravel()
+    inside = union_mask(sample, expected).ravel()
     if medium.modality == "point_cloud":
         xyz = np.asarray(medium.values)[:, :3].astype(np.float64)
         return cloud_frame(xyz).to_unit(xyz), inside

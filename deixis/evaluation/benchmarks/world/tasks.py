@@ -92,6 +92,7 @@ def _giou(floor: float | None = None) -> TaskMetric:
 
 
 COUNT = _word("number", metrics.count_accuracy)
+GIOU_ALONE = TaskMetric("gIoU", metrics.region_iou)  # regions of several modalities have no common constant
 PRESENCE = TaskMetric("found or none", metrics.presence_accuracy, _from_answers(baselines.presence_majority))
 CIOU = TaskMetric("cIoU", metrics.region_iou_by_union, _from_train(partial(baselines.constant_region, by_union=True)))
 DESCRIPTION = _word("phrase", metrics.phrase_accuracy)
@@ -154,4 +155,9 @@ TASKS: dict[str, Task] = {
     "cloud_reasoning": Task(every("point_cloud", "reasoning", is_implicit), (_giou(),)),
     "cloud_caption": Task(every("point_cloud", "caption"), (CAPTION,), CAPTION_TOKENS),
     "cloud_grounded_caption": Task(every("point_cloud", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    "image_audio_source": Task(every("image+audio", "source"), (_name(metrics.OBJECTS),)),
+    "image_audio_heard": Task(every("image+audio", "heard"), (_giou(),)),
+    "image_audio_makes_sound": Task(yes_or_no("image+audio", "makes_sound"), (_yes_no(),)),
+    "image_cloud_same_thing": Task(yes_or_no("image+point_cloud", "same_thing"), (_yes_no(),)),
+    "image_cloud_find_other": Task(every("image+point_cloud", "find_other"), (_name(metrics.OBJECTS), GIOU_ALONE)),
 }

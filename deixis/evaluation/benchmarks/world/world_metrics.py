@@ -11,9 +11,9 @@ from jaxtyping import Bool
 from deixis.evaluation.metrics.answer_text import find_names, name_match, parse_count, parse_yes_no
 from deixis.evaluation.metrics.f1 import matched_f1, multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, bounds_iou, is_correct, mask_iou, span_set_iou
-from deixis.geometry import Reference, Region, mask_to_box_xyxy, parse_markup
+from deixis.geometry import Reference, Region, mask_to_box_xyxy, named_regions, parse_markup
 from deixis.inference import Answer
-from deixis.samples.sample import Sample
+from deixis.samples.sample import MediaReference, Sample
 from deixis.world.audio import EVENT_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
 from deixis.world.questions.several import REASONS
@@ -32,6 +32,17 @@ Cells = Bool[np.ndarray, "*cells"]
 def expected_word(sample: Sample) -> str:
     """The word that a correct answer contains: the sample's reference."""
     return sample.turns[-1].references[0]
+
+
+def expected_regions(sample: Sample) -> tuple[Region, ...]:
+    """The regions that the answer refers to; all of the sample where it refers to none."""
+    numbers = named_regions(sample.turns[-1].assistant)
+    return tuple(sample.regions[number] for number in numbers) or sample.regions
+
+
+def answered_medium(sample: Sample) -> MediaReference:
+    """The signal that the expected regions lie on; the first where there are none."""
+    return sample.signals[next((region.signal for region in expected_regions(sample)), 0)]
 
 
 def name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], WeightedValue]:
@@ -65,18 +76,18 @@ def count_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
 
 def first_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the first box written as coordinates reaches the IoU threshold with the object's box."""
-    return is_correct(next(iter(answer.boxes), None), sample.regions[0].box), 1.0
+    return is_correct(next(iter(answer.boxes), None), expected_regions(sample)[0].box), 1.0
 
 
 def mask_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the bounding box of all predicted masks reaches the IoU threshold with the object's box."""
     box = mask_to_box_xyxy(union_mask(sample, answer.regions))
-    return is_correct(None if box is None else box.tolist(), sample.regions[0].box), 1.0
+    return is_correct(None if box is None else box.tolist(), expected_regions(sample)[0].box), 1.0
 
 
 def first_span_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the first span reaches the IoU threshold with the event's span."""
-    return is_correct(next(iter(answer.spans), None), sample.regions[0].span), 1.0
+    return is_correct(next(iter(answer.spans), None), expected_regions(sample)[0].span), 1.0
 
 
 def region_iou(sample: Sample, answer: Answer) -> WeightedValue:
@@ -86,9 +97,10 @@ def region_iou(sample: Sample, answer: Answer) -> WeightedValue:
 
 def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
     """The same IoU weighted by its union (in pixels, points or seconds); its weighted mean is cIoU."""
-    if sample.signals[0].modality == "audio":
-        return span_set_iou(answer.spans, [region.span for region in sample.regions if region.span is not None])
-    return mask_iou(union_mask(sample, answer.regions), union_mask(sample, sample.regions))
+    expected = expected_regions(sample)
+    if answered_medium(sample).modality == "audio":
+        return span_set_iou(answer.spans, [region.span for region in expected if region.span is not None])
+    return mask_iou(union_mask(sample, answer.regions), union_mask(sample, expected))
 
 
 def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
@@ -149,10 +161,12 @@ def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
 
 
 def union_mask(sample: Sample, regions: Sequence[Region]) -> Cells:
-    """The union of masks and point sets, as pixels (h, w) of the sample's image or points (n,) of its cloud."""
-    medium = sample.signals[0]
+    """The union of masks and point sets on the signal of the expected regions: pixels (h, w), or points (n,)."""
+    medium = answered_medium(sample)
     inside = np.zeros(medium.size_hw or (medium.point_count or 0,), dtype=bool)
     for region in regions:
+        if sample.signals[region.signal] is not medium:
+            continue
         if region.mask is not None:
             inside |= region.mask_array
         elif region.points is not None:

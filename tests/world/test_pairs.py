@@ -1,0 +1,101 @@
+"""Questions over two signals: what they say agrees with both, by means that the generator does not use."""
+
+import numpy as np
+import pytest
+
+from deixis.geometry import named_regions
+from deixis.world.audio import EVENT_NAMES, RATE_HZ, sample_events
+from deixis.world.generate import WORLD, every_question, question_rng, world_facts
+from deixis.world.objects import KIND_NAMES
+from deixis.world.pairs import OTHER_SOUNDS, SOUNDS_OF
+from deixis.world.questions.pairs import sounding
+
+SEEDS = range(300, 340)
+PAIRS = [subject for subject in WORLD if "+" in subject]
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    return {subject: [world_facts("test", seed, subject, supersample=1) for seed in SEEDS] for subject in PAIRS}
+
+
+def samples_of(facts, task):
+    seed = int(facts.id.split("/")[2])
+    return every_question(facts, question_rng("test", seed, facts.subject), task)
+
+
+def test_every_sound_has_one_maker_at_most():
+    assert set(SOUNDS_OF) <= set(KIND_NAMES)
+    assert len(set(SOUNDS_OF.values())) == len(SOUNDS_OF)
+    assert {*SOUNDS_OF.values(), *OTHER_SOUNDS} == set(EVENT_NAMES)
+
+
+def test_regions_lie_on_the_signal_that_has_their_form(pairs):
+    forms = {"audio": {"span", "point"}, "image": {"mask", "box", "point"}, "point_cloud": {"points", "box3d", "point"}}
+    for subject, found in pairs.items():
+        for sample in (s for facts in found[:12] for task in WORLD[subject].tasks for s in samples_of(facts, task)):
+            modalities = [medium.modality for medium in sample.signals]
+            assert modalities == subject.split("+")
+            assert all(region.form in forms[modalities[region.signal]] for region in sample.regions), sample.id
+
+
+def test_what_is_said_to_sound_is_loud_then_and_is_the_one_that_makes_it(pairs):
+    seen = set()
+    for facts in pairs["image+audio"]:
+        clip = facts.second.media[0].values
+        for sample in samples_of(facts, "source"):
+            word, where = sample.turns[0].references[0], sample.regions[0]
+            middle_s = np.mean(where.span or where.point)
+            event = next(e for e in facts.second.sound.events if e.start_s <= middle_s <= e.end_s)
+            inside = clip[round(event.start_s * RATE_HZ) : round(event.end_s * RATE_HZ)]
+            assert inside.std() > 2 * np.median(np.abs(clip[: RATE_HZ // 10]))
+            assert SOUNDS_OF.get(word, "none") == (event.kind if event.kind in sounding(facts) else "none")
+            seen.add(word == "nothing")
+    assert seen == {True, False}
+
+
+def test_silent_things_are_not_heard(pairs):
+    answers = []
+    for facts in pairs["image+audio"]:
+        heard = {event.kind for event in facts.second.sound.events}
+        makers = {i: kind for kind, i in sounding(facts).items()}
+        for sample in samples_of(facts, "makes_sound"):
+            (number,) = [i for i in facts.first.visible if covers(facts.first, i, sample.regions[0])]
+            answers.append(sample.turns[0].references[0])
+            assert (makers.get(number) in heard) == (answers[-1] == "yes")
+    assert 0.25 < np.mean([answer == "yes" for answer in answers]) < 0.75
+
+
+def covers(scene, number, region):
+    """Whether the region lies on this object: most of its mask, its point, or the box that fits best."""
+    inside = scene.cells(number)
+    if region.mask is not None:
+        return bool((region.mask_array & inside).sum() == region.mask_array.sum())
+    if region.point is not None:
+        return bool(inside[int(region.point[1]), int(region.point[0])])
+    boxes = {i: np.abs(np.array(scene.record(i).box) - region.box).sum() for i in scene.visible}
+    return min(boxes, key=boxes.__getitem__) == number
+
+
+def test_the_same_thing_has_the_same_colours_in_both_views(pairs):
+    """By the colours of pixels and of points, not by the numbers of objects."""
+    right = []
+    for facts in pairs["image+point_cloud"]:
+        rgb, cloud = facts.media[0].values / 255, facts.media[1].values
+        for sample in samples_of(facts, "find_other"):
+            (asked,) = named_regions(sample.turns[0].user)
+            answer = sample.regions[1]
+            assert {sample.regions[asked].signal, answer.signal} == {0, 1}
+            kind = sample.turns[0].references[0]
+            number = next(i for i in facts.first.visible if facts.first.object_at(i).kind == kind)
+            pixels = rgb[facts.first.cells(number)].mean(0)
+            points = cloud[facts.second.cells(number), 3:].mean(0)
+            others = [cloud[facts.second.cells(j), 3:].mean(0) for j in facts.second.visible if j != number]
+            cosine = lambda a, b: float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))  # noqa: E731
+            right += [cosine(pixels, points) > cosine(pixels, other) for other in others]
+    assert np.mean(right) > 0.9
+
+
+def test_events_of_no_kinds_but_those_given():
+    sound = sample_events(np.random.default_rng(3), ("dog",))
+    assert {event.kind for event in sound.events} == {"dog"}
