@@ -43,7 +43,7 @@ class Notation(Checked):
     seg_token: str = "<seg>"
     none_text: str = "[]"  # written after a phrase that nothing in the signal matches
     coordinates: bool = True  # in an answer: numbers in brackets are regions
-    region_coordinates: bool = False  # in a prompt: grid coordinates before the region token
+    region_coordinates: bool = False  # in a prompt: grid coordinates before the region token, or alone without one
     number_separator: str = ", "
     region_separator: str = ""  # between a phrase and its first region
     cell_of: Literal["place", "pixel", "ratio"] = "place"
@@ -57,6 +57,11 @@ class Notation(Checked):
     def has_phrases(self) -> bool:
         """Whether phrases that refer to regions stand between tokens."""
         return bool(self.phrase_open)
+
+    @property
+    def coordinates_alone(self) -> bool:
+        """Whether a question refers to regions by their coordinates, without a token for features."""
+        return self.region_coordinates and not self.region_token
 
     @property
     def has_regions(self) -> bool:

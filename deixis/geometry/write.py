@@ -30,7 +30,7 @@ def write_prompt(
 ) -> tuple[str, list[int]]:
     """(text, order): a question with a region token for every mention, and which region each token stands for.
 
-    A region may be mentioned twice, or not at all. Raises InputError for malformed markup, a mention of a region that
+    A notation without one that gives regions by their coordinates writes these alone, with nothing in order. A region may be mentioned twice, or not at all. Raises InputError for malformed markup, a mention of a region that
     is not there, a region on a signal that is not there, a form or an empty mention, which only answers have, and for
     any mention in a notation whose questions cannot point.
     """
@@ -43,7 +43,7 @@ def write_prompt(
         if piece.form is not None or not piece.indices:
             raise InputError(f"a question cannot ask for a form or for none inside braces, got {text_markup!r:.80}")
         _check_indices(piece, len(regions))
-        if not notation.region_token:
+        if not (notation.region_token or notation.region_coordinates):
             raise InputError(
                 f"a question in the notation '{notation.name}' cannot point at a region, which its models never saw"
             )
@@ -51,7 +51,7 @@ def write_prompt(
             parts.append(_plain(piece.phrase, notation) + " ")
         tokens = [_prompt_region(regions[index], index, frames, notation) for index in piece.indices]
         parts.append(", ".join(tokens))
-        order.extend(piece.indices)
+        order.extend(piece.indices if notation.region_token else ())
     return "".join(parts), order
 
 
@@ -62,7 +62,7 @@ def _prompt_region(region: Region, index: int, frames: Sequence[Frame], notation
     if not notation.region_coordinates:
         return notation.region_token
     place = _asked_place(region, frames[signal].size, notation)
-    return f"{_coordinates(place, signal, frames, notation)} {notation.region_token}"
+    return f"{_coordinates(place, signal, frames, notation)} {notation.region_token}".rstrip()
 
 
 def _asked_place(region: Region, extent: Extent, notation: Notation) -> Any:

@@ -138,7 +138,7 @@ class DeixisConfig(PreTrainedConfig):
 
     @property
     def takes_regions(self) -> bool:
-        """Whether regions may be pointed at in a question."""
+        """Whether the features of regions in a question are read."""
         return self.sampler.type is not None
 
     @property
@@ -155,7 +155,8 @@ class DeixisConfig(PreTrainedConfig):
     @property
     def abilities(self) -> dict[str, list[str]]:
         """What this network can do: {"signals": modalities in, "regions": those that take regions, "answers": out}."""
-        places = [name for name, options in self.signals.items() if self.takes_regions and options.has_places]
+        takes = self.takes_regions or self.notation.coordinates_alone
+        places = [name for name, options in self.signals.items() if takes and options.has_places]
         answers = ["text"] + ["box"] * self.notation.coordinates + ["mask"] * self.makes_masks
         return {"signals": list(self.modalities), "regions": places, "answers": answers}
 

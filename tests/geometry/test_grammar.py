@@ -133,6 +133,8 @@ def test_write_prompt(text, expected, order):
 def test_write_prompt_with_coordinates(index, expected):
     notation = NOTATIONS["deixis-coordinates"]
     assert write_prompt(f"{{{index}}}", REGIONS, FRAMES, notation) == (expected, [index])
+    alone = replace(notation, region_token="")
+    assert write_prompt(f"{{{index}}}", REGIONS, FRAMES, alone) == (expected.removesuffix(" <region>"), [])
 
 
 @pytest.mark.parametrize(

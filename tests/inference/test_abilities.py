@@ -19,6 +19,7 @@ NOWHERE, NO_MASKS = {"type": None}, {"backbone": None}
 LISA = toy_config(TOKENIZER, notation=NOTATIONS["lisa"], sampler=NOWHERE)
 ONELLM = toy_config(TOKENIZER, notation=NOTATIONS["onellm"], sampler=NOWHERE, pointing=NO_MASKS)
 PICTURES = toy_config(TOKENIZER, audio=None, point_cloud=None)
+ALONE = toy_config(TOKENIZER, notation={"region_token": "", "region_coordinates": True}, sampler=NOWHERE)
 FERRET = toy_config(TOKENIZER, notation=NOTATIONS["ferret"], pointing=NO_MASKS)
 
 
@@ -53,6 +54,7 @@ def test_what_a_model_lacks(model, question, sentence):
     [
         pytest.param(LISA, question_sample("?", (PICTURE,), want="mask"), id="mask_from_lisa"),
         pytest.param(FERRET, question_sample("{0}?", (PICTURE,), BOX, want="box"), id="box_from_ferret"),
+        pytest.param(ALONE, question_sample("{0}?", (PICTURE,), BOX), id="a_region_by_its_coordinates"),
         pytest.param(ONELLM, question_sample("?", (PICTURE,), want="text"), id="text_from_any"),
     ],
 )
