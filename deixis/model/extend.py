@@ -120,14 +120,7 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
     routers learn. Raises ConfigError for a projection without experts, or a constant router, under which all count
     alike.
     """
-    projection = network.projection
-    if not isinstance(projection, UniversalProjection):
-        raise ConfigError(f"add_expert: expected a projection of type 'upm', got {network.config.projection.type!r}")
-    if projection.router_type == "constant":
-        raise ConfigError(
-            "add_expert: expected a router of type soft, sigmoid or sparse; got 'constant', under which a further "
-            "expert changes every answer"
-        )
+    projection = expert_projection(network)
     if not 0 <= source < len(projection.experts):
         raise ConfigError(f"add_expert: expected a source from 0 to {len(projection.experts) - 1}, got {source}")
     if freeze:
@@ -140,6 +133,25 @@ def add_expert(network: DeixisForConditionalGeneration, source: int = 0, freeze:
         grown = _with_copy(last, source, projection.router_type)
         projection.router[name] = nn.Sequential(*list(scores)[:-1], grown).requires_grad_(True)
     network.config.projection = replace(network.config.projection, experts=len(projection.experts))
+
+
+def expert_projection(network: DeixisForConditionalGeneration) -> UniversalProjection:
+    """The projection of a network, which can be given a further expert; raises ConfigError as `add_expert`."""
+    projection = network.projection
+    if not isinstance(projection, UniversalProjection):
+        raise ConfigError(f"add_expert: expected a projection of type 'upm', got {network.config.projection.type!r}")
+    if projection.router_type == "constant":
+        raise ConfigError(
+            "add_expert: expected a router of type soft, sigmoid or sparse; got 'constant', under which a further "
+            "expert changes every answer"
+        )
+    return projection
+
+
+def expert_weights(network: DeixisForConditionalGeneration) -> set[str]:
+    """The names of the weights of the last expert, and of what each modality has of its own in the projection."""
+    own = (f"experts.{len(expert_projection(network).experts) - 1}.", "router.", *(f"{name}." for name in COPIED))
+    return {f"projection.{name}" for name, _ in network.projection.named_parameters() if name.startswith(own)}
 
 
 def _with_copy(last: nn.Linear, source: int, router: str) -> nn.Linear:

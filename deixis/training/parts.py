@@ -1,6 +1,7 @@
-"""Which parts of the network a stage trains, whole or by low-rank adapters (LoRA), and with which learning rates.
+"""Which parts of the network a stage trains: whole, by low-rank adapters (LoRA) or by a further expert, and how fast.
 
-    before the stage   adapters are put beside the chosen layers, all else that is not named is frozen
+    before the stage   adapters are put beside the chosen layers, or an expert is added to the projection; all else that
+                       is not named is frozen
     after it           the adapters are written (`checkpoints.adapters`), and merged: every stage begins and ends with a
                        plain network
 
@@ -8,7 +9,7 @@
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, no_type_check
@@ -20,13 +21,15 @@ from deixis.checkpoints.adapters import write_adapter
 from deixis.conversation import System
 from deixis.errors import ConfigError
 from deixis.files.whole import whole_folder
+from deixis.model.extend import add_expert, expert_projection, expert_weights
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.packed_linear import PackedLinear
 from deixis.model.parts import named_parts, part_of
 from deixis.model.shrinking import small_bytes, small_layers
 from deixis.options import Checked, Count, NonNegative, did_you_mean
 
-How = Literal["full", "lora"]
+How = Literal["full", "lora", "expert"]
+"""Whole, by adapters, or (the projection) by a further expert and what each modality has of its own."""
 ADAPTER = "adapter"
 """The folder of a stage's adapters, beside its model."""
 
@@ -58,19 +61,20 @@ class TrainedParts:
         learning_rates: Mapping[str, float] | None = None,
     ):
         """Raises as `check_parts`."""
-        parts, own_rates = named_parts(network), learning_rates or {}
+        own_rates = learning_rates or {}
         layers = check_parts(network, how, lora, own_rates)
+        grow(network, how)
+        parts = named_parts(network)
+        whole = {name for part, own in parts.items() for name in trained_whole(network, own, how.get(part))}
         self.network, self.adapted = network, _adapted(network, layers, lora or LoraOptions()) if layers else None
-        self.full = {
-            name: weight for part, own in parts.items() if how.get(part) == "full" for name, weight in own.items()
-        }
+        self.full = {name: weight for own in parts.values() for name, weight in own.items() if name in whole}
         self.rates: dict[int, float] = {}
         self.counts: dict[str, tuple[int, int]] = {}
         self._dtypes: dict[nn.Parameter, torch.dtype] = {}
         for part, weights in parts.items():
             own = list(weights.values())
-            for weight in own:
-                weight.requires_grad_(how.get(part) == "full")
+            for name, weight in weights.items():
+                weight.requires_grad_(name in whole)
                 if weight.requires_grad and weight.dtype != torch.float32:
                     # small steps of a weight in bfloat16 are rounded away
                     self._dtypes[weight], weight.data = weight.dtype, weight.data.float()
@@ -106,6 +110,19 @@ class TrainedParts:
         self.network.requires_grad_(True)
 
 
+def grow(network: DeixisForConditionalGeneration, how: Mapping[str, How]) -> None:
+    """Gives the network what a stage adds to it before it is trained: an expert, where one is asked for."""
+    if "expert" in how.values():
+        add_expert(network, freeze=False)
+
+
+def trained_whole(
+    network: DeixisForConditionalGeneration, names: Mapping[str, nn.Parameter], way: How | None
+) -> Collection[str]:
+    """Those of a part's weights that are trained themselves."""
+    return names if way == "full" else expert_weights(network) if way == "expert" else ()
+
+
 def check_parts(
     network: DeixisForConditionalGeneration,
     how: Mapping[str, How],
@@ -114,8 +131,8 @@ def check_parts(
 ) -> dict[str, list[str]]:
     """The names of the layers of each part that would get adapters; nothing is changed.
 
-    Raises ConfigError for a part that the network has not, options of LoRA where no part is trained by it, and LoRA's
-    targets that match no layer.
+    Raises ConfigError for a part that the network has not, options of LoRA where no part is trained by it, LoRA's
+    targets that match no layer, and an expert where there can be none.
     """
     parts, own_rates = named_parts(network), learning_rates or {}
     if lora not in (None, LoraOptions()) and "lora" not in how.values():
@@ -127,18 +144,31 @@ def check_parts(
                     f"{field}: expected parts that the model has, of {', '.join(parts)}; got {name!r}"
                     f"{did_you_mean(name, parts)}"
                 )
+    _check_expert(network, how)
     if untrained := sorted(set(own_rates) - set(how)):
         raise ConfigError(f"learning_rates: expected parts that are trained, of {', '.join(how)}; got {untrained}")
     return _target_layers(network, parts, how, lora or LoraOptions())
+
+
+def _check_expert(network: DeixisForConditionalGeneration, how: Mapping[str, How]) -> None:
+    for part in (part for part, way in how.items() if way == "expert"):
+        if part != "projection":
+            raise ConfigError(f"parts: expected an expert of the projection alone; got {part}: expert")
+        if "lora" in how.values():
+            raise ConfigError(
+                "parts: expected an expert without adapters beside it, which fit the model that a stage begins with; "
+                f"got {dict(how)}"
+            )
+        expert_projection(network)
 
 
 def check_quantized(network: nn.Module, how: Mapping[str, How], word: str, device: str) -> None:
     """Raises ConfigError for a part that would be trained whole, though its layers are quantized on a device."""
     small = [name for name, layer in small_layers(network).items() if small_bytes(layer, word, device) is not None]
     small += _packed(network)
-    if part := next((part for part, way in how.items() if way == "full" and part in map(part_of, small)), None):
+    if part := next((part for part, way in how.items() if way != "lora" and part in map(part_of, small)), None):
         raise ConfigError(
-            f"parts: expected {part}: lora beside quantization, as weights of {word} cannot be trained; got full"
+            f"parts: expected {part}: lora beside quantization, as weights of {word} cannot be trained; got {how[part]}"
         )
 
 

@@ -24,11 +24,11 @@ from deixis.systems import system_of
 from deixis.systems.conversion import meta_network
 from deixis.systems.needs import size_text
 from deixis.training.new_model import new_model
-from deixis.training.parts import check_parts, stage_parts
+from deixis.training.parts import How, check_parts, stage_parts, trained_whole
 from deixis.training.processes import device
 from deixis.training.recipe import checked_mixtures
 from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
-from deixis.training.stage_network import first_seed, stage_network, trained_parts
+from deixis.training.stage_network import first_seed, grow_for, stage_network, trained_parts
 from deixis.training.stage_run import run_stage
 from deixis.training.start import dense_heads, open_start, start_model
 
@@ -83,7 +83,10 @@ def plan_recipe(recipe: Recipe, done: Collection[str] = ()) -> list[StagePlan]:
     network = network_without_values(recipe)
     mixtures = checked_mixtures(recipe, network, done)
     plans = []
-    for stage in (stage for stage in recipe.stages if stage.name not in done):
+    for stage in recipe.stages:
+        grow_for(stage, network)
+        if stage.name in done:
+            continue
         mixture = mixtures.get(stage.name)
         steps = stage.steps
         if steps is None:
@@ -177,7 +180,8 @@ def _parts(
 ) -> dict[str, PartPlan]:
     parts, saved = named_parts(network), _saved_by_quantization(network, frozen_bytes, word)
     if isinstance(stage, DenseStage):
-        how, adapters, rank = dict.fromkeys(parts, "full"), {}, 0
+        how: dict[str, How] = dict.fromkeys(parts, "full")
+        adapters, rank = {}, 0
     else:
         how, rank = dict(stage_parts(network, system_of(network.config), stage.parts)), stage.lora.rank
         adapters = check_parts(network, how, stage.lora)
@@ -187,9 +191,9 @@ def _parts(
         layers = [network.get_submodule(layer) for layer in adapters.get(name, ())]
         # two matrices beside each layer: (rank, in) and (out, rank)
         added = rank * sum(sum(layer.get_parameter("weight").shape) for layer in layers)
-        trained = count if how.get(name) == "full" else added
-        weight_bytes = trained * TRAINED_BYTES + (0 if how.get(name) == "full" else count * frozen_bytes - saved[name])
-        plans[name] = PartPlan(count + added, trained, weight_bytes)
+        whole = sum(weights[own].numel() for own in trained_whole(network, weights, how.get(name)))
+        frozen = (count - whole) * frozen_bytes - (0 if whole else saved[name])
+        plans[name] = PartPlan(count + added, whole + added, (whole + added) * TRAINED_BYTES + frozen)
     return plans
 
 

@@ -26,7 +26,7 @@ from deixis.training.recipe_file import DATA, DenseStage, InstructStage, Recipe,
 from deixis.training.run_folder import MODEL, load_into, save, write_copy
 from deixis.training.same_run import check_same_run, set_aside
 from deixis.training.sample_batches import SampleBatches
-from deixis.training.stage_network import first_seed, held_out_batches, stage_network, trained_parts
+from deixis.training.stage_network import first_seed, grow_for, held_out_batches, stage_network, trained_parts
 from deixis.training.stage_run import run_stage
 from deixis.training.start import dense_heads, start_model, with_adapter
 from deixis.training.trainer import Saved
@@ -64,6 +64,7 @@ def run_stages(recipe: Recipe, out: Path, saved: Saved | None = None) -> Path:
         if model_folder(stage, out).exists():
             logger.info("stage %s is done", stage.name)
             finished = model_folder(stage, out)
+            grow_for(stage, model)
             continue
         if finished is not None:
             load_into(model, heads, finished)

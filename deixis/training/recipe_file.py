@@ -32,7 +32,7 @@ from deixis.training.alignment import Alignment
 from deixis.training.classifier import TASK as CLASSIFY
 from deixis.training.classifier import ClassifyRecipe, parse_classify
 from deixis.training.instruct import PAIR, PAIRS
-from deixis.training.parts import LoraOptions
+from deixis.training.parts import How, LoraOptions
 from deixis.training.recipe_changes import changed
 from deixis.training.stage_run import TrainingOptions
 from deixis.world.dense_targets import CLASS_COUNTS
@@ -117,9 +117,9 @@ class InstructStage(TrainingOptions):
     start_as: dict[str, str] = field(default_factory=dict)
     """Modalities whose queries, maps and tags in the projection begin as copies of those of another (OneLLM, section
     3.2)."""
-    parts: dict[str, Literal["full", "lora"]] | None = None
-    """What is trained of the network (`model.parts`), whole or by low-rank adapters; all else is frozen. None: what the
-    model's system trains."""
+    parts: dict[str, How] | None = None
+    """What is trained of the network (`model.parts`): whole, by low-rank adapters, or by an expert that is added to the
+    projection (`model.extend.add_expert`); all else is frozen. None: what the model's system trains."""
     lora: LoraOptions = field(default_factory=LoraOptions)
     learning_rates: dict[str, NonNegative] = field(default_factory=dict)
     """Of parts that have their own."""

@@ -19,13 +19,19 @@ from deixis.training.dense import DenseBatches, DensePretrainer
 from deixis.training.drawings import FOLDER as DRAWINGS
 from deixis.training.drawings import Drawings, drawn_samples
 from deixis.training.instruct import InstructBatches, Instructor
-from deixis.training.parts import TrainedParts, stage_parts
+from deixis.training.parts import TrainedParts, grow, stage_parts
 from deixis.training.recipe_file import DATA, DenseStage, Recipe, Stage
 from deixis.training.sample_batches import SampleBatches
 from deixis.training.trainer import BatchStream
 
 HELD_OUT = "held_out"  # folder of a stage, for the list of skipped samples that it is measured on
 STAGE_STRIDE = 10_000_000  # distance between the first seeds of two stages, so that their streams do not overlap
+
+
+def grow_for(stage: Stage, model: DeixisForConditionalGeneration) -> None:
+    """Gives the network what it has after the stage beyond what it had before; `trained_parts` does so by itself."""
+    if not isinstance(stage, DenseStage):
+        grow(model, stage.parts or {})
 
 
 def trained_parts(stage: Stage, model: DeixisForConditionalGeneration) -> TrainedParts:

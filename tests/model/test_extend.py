@@ -1,5 +1,6 @@
 """A grown network answers as before about what it knew, learns in its new parts, and survives a file."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +130,19 @@ def test_what_cannot_grow_is_refused(toy, projection, grow, match):
     network, processor = toy_network(toy[1].tokenizer, projection=projection)
     with pytest.raises(ValueError, match=match):
         grow(network, processor)
+
+
+def test_a_stage_adds_an_expert_and_the_next_one_goes_on_from_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+    few = {**toy_recipe()["stages"][1], "batch": {"audio": 1}, "steps": 1, "dense_weight": 0.0}
+    added = {**few, "name": "added", "parts": {"projection": "expert"}}
+    recipe = parse_recipe(toy_recipe(stages=[added, {**few, "name": "after", "parts": {"language_model": "full"}}]))
+    model = train(recipe, tmp_path)
+    before = load(model, device="cpu").network
+    assert before.config.projection.experts == len(before.projection.experts) == SIZES["projection"]["experts"] + 1
+    shutil.rmtree(tmp_path / "after")
+    again = load(train(recipe, tmp_path), device="cpu").network.state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in before.state_dict().items())
 
 
 def test_the_bundled_model_grows_by_a_modality_and_is_trained_on_it(tmp_path):

@@ -99,9 +99,29 @@ def test_each_part_has_its_learning_rate(network, tmp_path):
     assert len(rate) == len(parts["masks"]) + len(parts["projection"])
 
 
+def test_a_further_expert_is_trained_alone_with_what_modalities_have_of_their_own(network, inputs):
+    network.eval()
+    with torch.no_grad():
+        before = network(**inputs).logits
+    trained = TrainedParts(network, {"projection": "expert", "masks": "full"})
+    with torch.no_grad():
+        torch.testing.assert_close(network(**inputs).logits, before, atol=1e-5, rtol=1e-4)
+    last = len(network.projection.experts) - 1
+    names = {name for name in trained_names(network) if name.startswith("projection.")}
+    assert {".".join(name.split(".")[1:3]) for name in names if "experts" in name} == {f"experts.{last}"}
+    assert {name.split(".")[1] for name in names} == {"experts", "router", "query"}
+    assert trained.counts["projection"][0] == sum(network.get_parameter(name).numel() for name in names)
+    trained.merge()
+    assert network.config.projection.experts == last + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
+        pytest.param(({"masks": "expert"},), "expected an expert of the projection alone; got masks", id="no_experts"),
+        pytest.param(
+            ({"projection": "expert", "language_model": "lora"},), "expert without adapters beside it", id="two_ways"
+        ),
         pytest.param(({"projecton": "full"},), "parts: .* got 'projecton'; did you mean 'projection'", id="unknown"),
         pytest.param(
             ({"embeddings": "lora"},), "lora.targets: expected names of linear layers of embeddings", id="no_target"

@@ -41,6 +41,15 @@ def test_parameters_and_memory_are_counted_before_weights_are_read(model):
     assert (plan.steps, plan.samples) == (4, None)
 
 
+def test_an_added_expert_is_counted(model):
+    (whole,) = plan_recipe(plan_of(model, parts={"projection": "full"}))
+    (grown,) = plan_recipe(plan_of(model, parts={"projection": "expert"}))
+    expert = sum(weight.numel() for weight in model[1].projection.experts[0].parameters())
+    rows = sum(scores[-1].in_features + 1 for scores in model[1].projection.router.values())
+    assert grown.parts["projection"].weights == whole.parts["projection"].weights + expert + rows
+    assert expert < grown.parts["projection"].trained < whole.parts["projection"].trained
+
+
 def test_quantized_weights_are_counted_smaller(model):
     parts, (folder, network) = {"language_model": "lora"}, model
     whole, small = (
