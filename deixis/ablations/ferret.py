@@ -12,6 +12,11 @@ ABOUT_REGIONS = only("image", name=4.0, part_name=2.0, colour=2.0)
 """Tasks in which a region is the input."""
 NEW_SAMPLER = recipe(instruct(tasks=ABOUT_REGIONS, parts=parts("sampler")), new=("sampler",))
 """A new sampler, which is all that is trained."""
+COORDINATES_ALONE = (
+    "model.sampler.type=null",
+    "model.notation={region_token: '', region_coordinates: true}",
+    "stages.instruct.parts={language_model: full}",
+)
 ABOUT_ABSENCE = only("image", phrase_mask=3.0, absence=1.0)
 
 COMPARISONS = (
@@ -39,7 +44,7 @@ COMPARISONS = (
     ),
     Comparison(
         name="region_input",
-        question="Does a question give a region's features alone, or its coordinates beside them?",
+        question="Does a question give a region's features, its coordinates, or both?",
         finding="both, the hybrid representation; no comparison",
         source="Ferret, section 3.1",
         recipe=recipe(
@@ -49,10 +54,12 @@ COMPARISONS = (
         variants={
             "both": Variant(("model.notation={region_coordinates: true}",)),
             "features": Variant(),
+            "coordinates": Variant(COORDINATES_ALONE),
             "features without places": Variant(("model.sampler.coordinates=false",)),
         },
         claims=(
             Claim("both", "features", (REGION_NAME, PART_NAME)),
+            Claim("both", "coordinates", (REGION_NAME, PART_NAME)),
             Claim("features", "features without places", (REGION_NAME, PART_NAME)),
         ),
     ),

@@ -1,10 +1,11 @@
 """What OneLLM compares (Han et al., CVPR 2024), or decides without a comparison."""
 
-from deixis.ablations.base import JOINT, dense, instruct, only, parts, recipe
+from deixis.ablations.base import JOINT, SLOWLY, dense, instruct, only, parts, recipe
 from deixis.ablations.comparison import Claim, Comparison, Measure, Variant
 
 ALL = ("image", "audio", "point_cloud")
 REGION_NAME, EXISTS = Measure("region_name", "name"), Measure("exists", "yes or no")
+COLOUR = Measure("colour", "name")
 SPAN_NAME, SOUND_EXISTS = Measure("span_name", "name"), Measure("sound_exists", "yes or no")
 PHRASE_MASK, EVENT_MASK = Measure("phrase_mask", "gIoU"), Measure("event_mask", "gIoU")
 CLOUD_MASK = Measure("cloud_phrase_mask", "gIoU")
@@ -20,6 +21,9 @@ FOUND_AND_TOLD = only("image", phrase_mask=3.0, caption=1.0)
 ALL_SIGNALS = (PHRASE_MASK, EVENT_MASK, CLOUD_MASK)
 BY_TOKEN = "model.projection.route=token"
 ABOUT_SOUND = only("audio", name=2.0, exists=2.0, event_mask=1.0)
+NAMED = only("image", name=3.0, colour=1.0, exists=2.0, caption=1.0)
+"""Tasks that are answered by the name of a class, of a region or of a whole image."""
+ADDED, CLOUDS = "added", {"point_cloud": 1}
 SEEN = only("image", name=3.0, phrase_mask=2.0)
 EYES = parts("encoder", "tokenizers", "projection", "sampler", "masks")
 """What is between an image and the language model."""
@@ -128,6 +132,23 @@ COMPARISONS = (
         beside=(SPAN_NAME, SOUND_EXISTS),
     ),
     Comparison(
+        name="classification",
+        question="Can a frozen language model tell classes of images from what new parts pass on?",
+        finding="it is frozen in every stage of alignment; no comparison",
+        source="OneLLM, section 3.2; here by names of regions, and of what whole images show",
+        recipe=recipe(
+            instruct(tasks=NAMED, parts=parts("projection", "sampler"), guide_weight=0.5), new=("projection", "sampler")
+        ),
+        variants={
+            "frozen": Variant(),
+            "lora": Variant(("stages.instruct.parts.language_model=lora",)),
+            "trained": Variant(
+                ("stages.instruct.parts.language_model=full", f"stages.instruct.learning_rates={SLOWLY}"),
+            ),
+        },
+        claims=(Claim("frozen", "trained", (REGION_NAME, COLOUR, EXISTS, CAPTION)),),
+    ),
+    Comparison(
         name="alignment",
         question="Is a projection aligned by captions, by contrast of captions, or by both, before it is tuned?",
         finding="by captions; no comparison",
@@ -181,6 +202,29 @@ COMPARISONS = (
         variants={"replay": Variant(("stages.instruct.batch={audio: 1, image: 1}",)), "none": Variant()},
         claims=(Claim("replay", "none", (REGION_NAME, EXISTS, PHRASE_MASK)),),
         beside=(SPAN_NAME, SOUND_EXISTS),
+    ),
+    Comparison(
+        name="new_modality",
+        question="Does a new modality get an expert of its own, or is the projection trained again?",
+        finding="the whole projection is trained in every stage, with earlier data too; no comparison",
+        source="OneLLM, section 3.2; here point clouds after images and sounds",
+        recipe=recipe(
+            instruct(
+                name="earlier",
+                batch={"image": 1, "audio": 1},
+                tasks=FINDS,
+                parts=parts("projection"),
+                guide_weight=0.5,
+            ),
+            instruct(name=ADDED, batch=JOINT, tasks=FINDS, parts=parts("projection"), guide_weight=0.5),
+            new=("projection",),
+        ),
+        variants={
+            "retrained": Variant(),
+            "expert": Variant((f"stages.{ADDED}.parts.projection=expert", f"stages.{ADDED}.batch={CLOUDS}")),
+            "clouds alone": Variant((f"stages.{ADDED}.batch={CLOUDS}",)),
+        },
+        claims=(Claim("retrained", "expert", ALL_SIGNALS), Claim("retrained", "clouds alone", ALL_SIGNALS)),
     ),
     Comparison(
         name="tiles",
