@@ -30,9 +30,10 @@ def write_prompt(
 ) -> tuple[str, list[int]]:
     """(text, order): a question with a region token for every mention, and which region each token stands for.
 
-    A notation without one that gives regions by their coordinates writes these alone, with nothing in order. A region may be mentioned twice, or not at all. Raises InputError for malformed markup, a mention of a region that
-    is not there, a region on a signal that is not there, a form or an empty mention, which only answers have, and for
-    any mention in a notation whose questions cannot point.
+    A notation without one that gives regions by their coordinates writes these alone, with nothing in order. A region
+    may be mentioned twice, or not at all. Raises InputError for malformed markup, a mention of a region that is not
+    there, a region on a signal that is not there, a form or an empty mention, which only answers have, and for any
+    mention in a notation whose questions cannot point.
     """
     order: list[int] = []
     parts: list[str] = []

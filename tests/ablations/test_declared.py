@@ -50,7 +50,7 @@ def test_what_is_measured_exists(comparison):
     for measure in comparison.measures:
         assert measure.metric in {metric.name for metric in TASKS[measure.task].metrics}
         assert measure.only is None or measure.only in SLICES
-        assert TASKS[measure.task].questions.modality in signals_of(comparison)
+        assert TASKS[measure.task].questions.subject in signals_of(comparison)
 
 
 @pytest.mark.parametrize("comparison", ALL)
