@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from deixis.samples.media import write_medium
-from deixis.world.facts import AudioFacts, SceneFacts
+from deixis.world.facts import EventFacts, SceneFacts
 from deixis.world.generate import world_facts
 
 FOLDER = Path(__file__).parent
@@ -41,8 +41,8 @@ def about_image(facts: SceneFacts) -> list[dict]:
     ]
 
 
-def about_audio(facts: AudioFacts) -> list[dict]:
-    first = facts.sound.events[0]
+def about_audio(facts: EventFacts) -> list[dict]:
+    first = facts.events[0]
     span = [round(first.start_s, 2), round(first.end_s, 2)]
     return [
         question("span-to-text", "audio", "What do you hear in {0}?", span=span),

@@ -26,7 +26,7 @@ def run(
     ] = "train",
     count: Annotated[int, typer.Option(help="Number of scenes; each has one signal per modality.", min=1)] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the first scene.", min=0)] = 0,
-    modalities: Annotated[str, typer.Option(help="Modalities, by commas. [default: image,audio,point_cloud]")] = "",
+    modalities: Annotated[str, typer.Option(help="Modalities, by commas. [default: all of the world]")] = "",
     show: Annotated[Path | None, typer.Option(help="Draw a contact sheet into this PNG.")] = None,
 ) -> None:
     """Generate scenes with questions and answers, or show them (--show).

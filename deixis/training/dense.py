@@ -23,13 +23,12 @@ from deixis.model.encoder.field_encoder import FieldEncoder
 from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
-from deixis.world.dense_targets import DenseTargets, audio_targets, image_targets, point_cloud_targets
-from deixis.world.facts import AudioFacts, Facts, SceneFacts
+from deixis.world.dense_targets import EVENT_KINDS, DenseTargets, event_targets, image_targets, point_cloud_targets
+from deixis.world.facts import EventFacts, Facts, SceneFacts
 from deixis.world.generate import SIZE_PX, world_facts
 
 NOTHING_WEIGHT = 0.25  # of cells that show nothing, against 1 for all others together
 BOX_WEIGHT = 4.0
-CELL_PX = CELL_FRAMES = 4  # pixels or filterbank frames of a fine cell of a field
 
 
 class DenseHeads(nn.Module):
@@ -130,8 +129,8 @@ def signal_of(medium: MediaReference) -> Signal:
 
 def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
     """The targets of the `cells` fine cells of a signal; `prepared` is the signal as the network reads it."""
-    if isinstance(facts, AudioFacts):
-        return audio_targets(facts.sound, prepared.frame.extent[0], cells)
+    if isinstance(facts, EventFacts):
+        return event_targets(facts.events, EVENT_KINDS[facts.subject], prepared.frame.extent[0], cells)
     assert isinstance(facts, SceneFacts), f"{facts.subject} has no dense targets"
     if facts.is_image:
         return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
@@ -147,12 +146,12 @@ def stacked(targets: Sequence[DenseTargets]) -> dict[str, Tensor]:
 class DenseBatches:
     """`make` for dense pretraining: {modality: {"values", "classes", "box"}}.
 
-    `specs` by modality are the tensors that the network requires, `counts` the signals of each modality per batch.
-    Images and their targets are mirrored half of the time.
+    `specs` by modality are the tensors that the network requires, `cells` the numbers of fine cells, `counts` the
+    signals of each modality per batch. Images and their targets are mirrored half of the time.
     """
 
-    def __init__(self, specs: Mapping[str, Any], counts: Mapping[str, int], seed: int):
-        self.specs, self.counts, self.seed = specs, counts, seed
+    def __init__(self, specs: Mapping[str, Any], cells: Mapping[str, int], counts: Mapping[str, int], seed: int):
+        self.specs, self.cells, self.counts, self.seed = specs, cells, counts, seed
 
     def __call__(self, step: int) -> dict[str, dict[str, Tensor]]:
         batch = {}
@@ -169,10 +168,8 @@ class DenseBatches:
         signal = signal_of(facts.media[0])
         values, frame = to_tensor(signal, spec)
         indices = modality.indices(signal, spec) if modality.indices is not None else None
-        has_pixels = modality.axes == "xy"
-        cells = (values.shape[-1] // CELL_PX) ** 2 if has_pixels else len(values) // CELL_FRAMES
-        targets = targets_of(facts, Prepared(name, values, frame, indices=indices), cells)
-        return _mirrored(values, targets) if has_pixels and seed % 2 else (values, targets)
+        targets = targets_of(facts, Prepared(name, values, frame, indices=indices), self.cells[name])
+        return _mirrored(values, targets) if modality.axes == "xy" and seed % 2 else (values, targets)
 
 
 def _mirrored(values: np.ndarray, targets: DenseTargets) -> tuple[np.ndarray, DenseTargets]:

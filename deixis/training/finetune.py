@@ -11,7 +11,6 @@ from typing import Any
 
 from deixis.model.config import DeixisConfig
 from deixis.systems import system_of
-from deixis.world.generate import WORLD_MODALITIES
 
 STAGE = "finetune"
 MAX_STEPS = 2_000
@@ -44,7 +43,7 @@ BUNDLED_PACE = Pace(16, 20, 400, 5e-4, 600, patience=None, random_crop=0.6)
 
 def pace_of(config: DeixisConfig) -> Pace:
     """The pace of the bundled model, and of others of its system and modalities; or that of all else."""
-    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_MODALITIES)
+    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_ROWS)
     return BUNDLED_PACE if is_world else PACE
 
 

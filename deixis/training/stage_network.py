@@ -57,7 +57,7 @@ def stage_network(
     config, (processor, system) = model.config, words_of(stage, model, processor)
     if isinstance(stage, DenseStage):
         specs = {name: processor.spec(name) for name in config.modalities}
-        return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, stage.batch, seed)
+        return DensePretrainer(model.field_encoder, heads), DenseBatches(specs, fine_cells(config), stage.batch, seed)
     fine, masks, counts = fine_cells(config), mask_cells(config), stage.world_batch
     guided = [name for name in fine if hasattr(load(MODALITIES[name].cells), "pool")] if stage.guide_weight > 0 else []
     guide_sizes = {name: (fine[name], config.signals[name].token_count) for name in guided} or None

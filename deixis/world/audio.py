@@ -9,21 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from deixis.world.events import Event
 from deixis.world.scene import scene_rng
 
 RATE_HZ = 16_000
 MIN_CLIP_S, MAX_CLIP_S = 4.0, 8.0
 MIN_EVENT_S, MAX_EVENT_S = 0.5, 1.8
 MAX_EVENTS = 5
-
-
-@dataclass(frozen=True)
-class Event:
-    """One sound event: its kind, start and end."""
-
-    kind: str
-    start_s: float
-    end_s: float
 
 
 @dataclass(frozen=True)

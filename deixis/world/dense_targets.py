@@ -1,22 +1,26 @@
-"""Targets of dense pretraining: the class and box of every image cell, audio frame and point.
+"""Targets of dense pretraining: the class and box of every image cell, point, and part of a window in time.
 
-Class 0 is background, followed by the kinds, colours and parts in the order of `objects` (sound events in the order of
-`audio`). Boxes are those of the object at the cell, in unit coordinates, lower then upper corner.
+Class 0 is background, followed by the kinds, colours and parts in the order of `objects`; events have those of
+`EVENT_KINDS`. Boxes are those of the object or event at the cell, in unit coordinates, lower then upper corner.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from deixis.world.audio import EVENT_NAMES, Sound
+from deixis.world.audio import EVENT_NAMES
+from deixis.world.events import Event
+from deixis.world.motion import ACTIVITY_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, PART_NAMES
 from deixis.world.scene import Scene
 
+EVENT_KINDS: dict[str, tuple[str, ...]] = {"audio": EVENT_NAMES, "imu": ACTIVITY_NAMES}
 CLASS_COUNTS: dict[str, tuple[int, ...]] = {
     "image": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
-    "audio": (len(EVENT_NAMES) + 1,),
     "point_cloud": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
+    **{name: (len(kinds) + 1,) for name, kinds in EVENT_KINDS.items()},
 }
 
 
@@ -66,12 +70,12 @@ def point_cloud_targets(
     return DenseTargets(_object_classes(scene, object_id, part_id), boxes[np.maximum(object_id, -1) + 1])
 
 
-def audio_targets(sound: Sound, window_s: float, cells: int = 200) -> DenseTargets:
-    """Targets of `cells` equal frames over a window of `window_s` seconds, sampled at the frame centres."""
+def event_targets(events: Sequence[Event], kinds: Sequence[str], window_s: float, cells: int) -> DenseTargets:
+    """Targets of `cells` equal parts of a window of `window_s` seconds, sampled at their centres."""
     centres_s = (np.arange(cells) + 0.5) / cells * window_s
     classes, box = np.zeros((cells, 1), np.int64), np.zeros((cells, 2), np.float32)
-    for event in sound.events:
+    for event in events:
         inside = (centres_s >= event.start_s) & (centres_s < event.end_s)
-        classes[inside, 0] = EVENT_NAMES.index(event.kind) + 1
+        classes[inside, 0] = kinds.index(event.kind) + 1
         box[inside] = event.start_s / window_s, event.end_s / window_s
     return DenseTargets(classes, box)

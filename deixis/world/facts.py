@@ -1,4 +1,4 @@
-"""The annotations of one image, point cloud or audio clip of the world: visible objects, their regions and phrases.
+"""The annotations of one signal of the world: visible objects or events, their regions and phrases.
 
 Questions are asked only about clearly visible objects, and a phrase is used only if it fits exactly one object.
 """
@@ -11,7 +11,9 @@ import numpy as np
 
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference
-from deixis.world.audio import RATE_HZ, Sound
+from deixis.world.audio import EVENT_NAMES, RATE_HZ, Sound
+from deixis.world.events import Event
+from deixis.world.motion import MOTION_RATE_HZ, Motion, told_by
 from deixis.world.objects import KINDS, PART_NAMES
 from deixis.world.render import Cloud, View
 from deixis.world.scene import Scene, SceneObject
@@ -168,22 +170,38 @@ class SceneFacts(SignalFacts):
 
 
 @dataclass(frozen=True)
-class AudioFacts(SignalFacts):
-    """An audio clip and its events."""
+class EventFacts(SignalFacts):
+    """A signal in time and its events.
 
-    sound: Sound
+    kinds: those that may happen in it, so that the absence of one may be stated.
+    """
+
+    events: tuple[Event, ...]
+    kinds: tuple[str, ...]
+
+    @property
+    def duration_s(self) -> float:
+        assert self.medium.duration_s is not None, "a signal in time has a duration"
+        return self.medium.duration_s
 
     @property
     def pointable(self) -> range:
-        return range(len(self.sound.events))
+        return range(len(self.events))
 
     def of(self, kind: str) -> list[int]:
         """Indices of the events of a kind, in order of time."""
-        return [i for i, event in enumerate(self.sound.events) if event.kind == kind]
+        return [i for i, event in enumerate(self.events) if event.kind == kind]
 
     def record(self, number: int) -> Region:
-        event = self.sound.events[number]
+        event = self.events[number]
         return Region(span=(event.start_s, event.end_s))
+
+
+@dataclass(frozen=True)
+class MotionFacts(EventFacts):
+    """A motion trace, its activities, and where the sensor was worn (`motion.PLACES`)."""
+
+    worn: str
 
 
 def pixel_box(inside: np.ndarray) -> tuple[float, float, float, float]:
@@ -221,9 +239,16 @@ def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:
     return SceneFacts(medium, scene, share, MIN_POINT_CLOUD_SHARE, cloud.object_id, cloud.part_id, xyz)
 
 
-def audio_facts(split: str, seed: int, sound: Sound, name: str = "sound") -> AudioFacts:
+def audio_facts(split: str, seed: int, sound: Sound, name: str = "sound") -> EventFacts:
     """The annotations of an audio clip; `name` is the last part of the medium's id."""
     medium = MediaReference(
         f"world/{split}/{seed}/{name}", "audio", duration_s=sound.duration_s, rate_hz=RATE_HZ, values=sound.samples
     )
-    return AudioFacts(medium, sound)
+    return EventFacts(medium, sound.events, EVENT_NAMES)
+
+
+def motion_facts(split: str, seed: int, motion: Motion) -> MotionFacts:
+    """The annotations of a motion trace."""
+    name = f"world/{split}/{seed}/motion"
+    medium = MediaReference(name, "imu", duration_s=motion.duration_s, rate_hz=MOTION_RATE_HZ, values=motion.rows)
+    return MotionFacts(medium, motion.events, told_by(motion.worn), motion.worn)

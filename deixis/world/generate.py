@@ -12,10 +12,12 @@ import numpy as np
 from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
-from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, point_cloud_facts
+from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, motion_facts, point_cloud_facts
+from deixis.world.motion import sample_motion
 from deixis.world.pairs import PairFacts, scene_sounds
 from deixis.world.questions.audio import AUDIO_TASKS
 from deixis.world.questions.draft import Draft, Task
+from deixis.world.questions.motion import MOTION_TASKS
 from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
 from deixis.world.questions.several import SEVERAL_TASKS
@@ -63,6 +65,10 @@ def _point_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
     return point_cloud_facts(scene, sample_cloud(scene, mesh=build_mesh(scene)))
 
 
+def _motion(split: str, seed: int, rendering: Rendering) -> Facts:
+    return motion_facts(split, seed, sample_motion(split, seed))
+
+
 def _image_and_audio(split: str, seed: int, rendering: Rendering) -> Facts:
     image = _image(split, seed, rendering)
     return PairFacts(image, scene_sounds(split, seed, image))
@@ -81,6 +87,12 @@ WORLD: dict[str, Subject] = {
         {"name": "span_name", "event_span": "event_span", "event_mask": "event_mask"},
     ),
     "point_cloud": Subject(_point_cloud, CLOUD_TASKS, "cloud_"),
+    "imu": Subject(
+        _motion,
+        MOTION_TASKS,
+        "motion_",
+        {"name": "activity_name", "event_span": "activity_span", "event_mask": "activity_mask"},
+    ),
     "image+audio": Subject(_image_and_audio, IMAGE_AUDIO_TASKS, "image_audio_"),
     "image+point_cloud": Subject(_image_and_cloud, IMAGE_CLOUD_TASKS, "image_cloud_"),
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from deixis.samples.sample import MediaReference
 from deixis.world.audio import EVENT_NAMES, sample_events
-from deixis.world.facts import AudioFacts, Facts, SceneFacts, audio_facts
+from deixis.world.facts import EventFacts, Facts, SceneFacts, audio_facts
 from deixis.world.scene import scene_rng
 
 SOUNDS_OF: dict[str, str] = {
@@ -52,7 +52,7 @@ class PairFacts:
         return range(0)  # its questions are about the pair as a whole
 
 
-def scene_sounds(split: str, seed: int, facts: SceneFacts) -> AudioFacts:
+def scene_sounds(split: str, seed: int, facts: SceneFacts) -> EventFacts:
     """A clip of sounds of the visible objects, and of others that nothing in the scene makes.
 
     Barely visible objects are silent, and so are kinds of which the scene shows several: which of them sounds could

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from deixis.model.encoder.field import Field, grid_positions
+from deixis.model.masks.cells import fine_cells
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
 from deixis.training.start import dense_heads
 from deixis.training.trainer import BatchStream
@@ -59,7 +60,7 @@ def test_cells_that_show_nothing_have_no_box():
 def test_a_right_answer_costs_less(toy):
     network, processor = toy
     specs = {kind: processor.spec(kind) for kind in network.config.modalities}
-    batch = DenseBatches(specs, {"image": 1, "audio": 1, "point_cloud": 1}, 5)(0)
+    batch = DenseBatches(specs, fine_cells(network.config), {"image": 1, "audio": 1, "point_cloud": 1}, 5)(0)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         pretrainer = DensePretrainer(network.field_encoder, dense_heads(network))
@@ -77,19 +78,20 @@ def test_a_right_answer_costs_less(toy):
 
 
 def test_a_step_is_the_same_whoever_draws_it(toy):
-    processor = toy[1]
-    specs = {"image": processor.spec("image"), "audio": processor.spec("audio")}
-    batches = DenseBatches(specs, {"image": 2, "audio": 1}, 11)
+    network, processor = toy
+    specs, cells = {kind: processor.spec(kind) for kind in ("image", "audio")}, fine_cells(network.config)
+    batches = DenseBatches(specs, cells, {"image": 2, "audio": 1}, 11)
     stream = list(BatchStream(batches, 1, 3))
     assert len(stream) == 2
     for drawn, step in zip(stream, (1, 2), strict=True):
-        again = DenseBatches(specs, {"image": 2, "audio": 1}, 11)(step)
+        again = DenseBatches(specs, cells, {"image": 2, "audio": 1}, 11)(step)
         assert all(torch.equal(drawn[kind][n], again[kind][n]) for kind in again for n in again[kind])
     assert not torch.equal(stream[0]["image"]["values"], stream[1]["image"]["values"])
 
 
 def test_a_mirrored_picture_has_a_mirrored_truth(toy):
-    batches = DenseBatches({"image": toy[1].spec("image")}, {"image": 1}, 0)
+    network, processor = toy
+    batches = DenseBatches({"image": processor.spec("image")}, fine_cells(network.config), {"image": 1}, 0)
     for seed in (0, 1):  # odd seeds are mirrored
         values, targets = batches.example("image", seed)
         classes, box = targets.classes, targets.box

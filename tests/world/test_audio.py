@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deixis.world.audio import EVENT_NAMES, EVENT_SYNTHESIZERS, MAX_CLIP_S, MIN_CLIP_S, RATE_HZ, sample_audio_clip
-from deixis.world.dense_targets import audio_targets
+from deixis.world.dense_targets import event_targets
 from deixis.world.scene import SPLITS
 
 SOUNDS = {(split, seed): sample_audio_clip(split, seed) for split in SPLITS for seed in range(15)}
@@ -54,7 +54,7 @@ def test_a_kind_sounds_in_both_halves_of_its_time(kind):
 
 def test_truth_of_frames_is_that_of_the_events():
     sound = SOUNDS["train", 0]
-    truth = audio_targets(sound, 8.0, cells=800)
+    truth = event_targets(sound.events, EVENT_NAMES, 8.0, cells=800)
     centres_s = (np.arange(800) + 0.5) / 100
     for event in sound.events:
         middle = np.abs(centres_s - (event.start_s + event.end_s) / 2).argmin()

@@ -46,7 +46,7 @@ def test_what_is_said_to_sound_is_loud_then_and_is_the_one_that_makes_it(pairs):
         for sample in samples_of(facts, "source"):
             word, where = sample.turns[0].references[0], sample.regions[0]
             middle_s = np.mean(where.span or where.point)
-            event = next(e for e in facts.second.sound.events if e.start_s <= middle_s <= e.end_s)
+            event = next(e for e in facts.second.events if e.start_s <= middle_s <= e.end_s)
             inside = clip[round(event.start_s * RATE_HZ) : round(event.end_s * RATE_HZ)]
             assert inside.std() > 2 * np.median(np.abs(clip[: RATE_HZ // 10]))
             assert SOUNDS_OF.get(word, "none") == (event.kind if event.kind in sounding(facts) else "none")
@@ -57,7 +57,7 @@ def test_what_is_said_to_sound_is_loud_then_and_is_the_one_that_makes_it(pairs):
 def test_silent_things_are_not_heard(pairs):
     answers = []
     for facts in pairs["image+audio"]:
-        heard = {event.kind for event in facts.second.sound.events}
+        heard = {event.kind for event in facts.second.events}
         makers = {i: kind for kind, i in sounding(facts).items()}
         for sample in samples_of(facts, "makes_sound"):
             (number,) = [i for i in facts.first.visible if covers(facts.first, i, sample.regions[0])]

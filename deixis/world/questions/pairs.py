@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from deixis.geometry import Region
-from deixis.world.facts import AudioFacts, SceneFacts
+from deixis.world.facts import EventFacts, SceneFacts
 from deixis.world.objects import KIND_NAMES
 from deixis.world.pairs import SOUNDS_OF, PairFacts
 from deixis.world.questions import wording as w
-from deixis.world.questions.audio import pointed as pointed_in_time
 from deixis.world.questions.draft import Draft, Task, ask
+from deixis.world.questions.events import pointed as pointed_in_time
 from deixis.world.questions.scene import pointed
 
 Rng = np.random.Generator
@@ -38,10 +38,10 @@ def sounding(facts: PairFacts) -> dict[str, int]:
     return {SOUNDS_OF[kind]: i for i in alone if (kind := scene.object_at(i).kind) in SOUNDS_OF}
 
 
-def _parts(facts: PairFacts) -> tuple[SceneFacts, AudioFacts]:
+def _parts(facts: PairFacts) -> tuple[SceneFacts, EventFacts]:
     scene, audio = facts.first, facts.second
     assert isinstance(scene, SceneFacts)
-    assert isinstance(audio, AudioFacts)
+    assert isinstance(audio, EventFacts)
     return scene, audio
 
 
@@ -53,7 +53,7 @@ def _label(scene: SceneFacts, number: int) -> str:
 def source(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft:
     """Which object makes a sound event; nothing, of an event that no object makes."""
     scene, audio = _parts(facts)
-    makers, events = sounding(facts), audio.sound.events
+    makers, events = sounding(facts), audio.events
     made = [k for k, event in enumerate(events) if event.kind in makers]
     # as often nothing as something, where the clip has both
     others = [k for k in range(len(events)) if k not in made]
