@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deixis.training.recipe_file import Recipe
 
 NEEDED = ("accelerate", "tensorboard")  # of the extras
-WORLD_NEEDS = ("embreex",)  # for recipes whose data is the generated world
+WORLD_NEEDS = ("embreex", "nibabel")  # for recipes whose data is the generated world
 
 Changes = Annotated[
     list[str] | None,

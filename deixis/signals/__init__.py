@@ -74,7 +74,9 @@ def open_signal(source: Any, modality: str | None = None, **options: float) -> S
         (h, w[, c]) or (c, h, w)        an image           ((t, h, w, c), rate_hz)        a video
         (n, 3) or (n, 6) of floats      a point cloud       (image, (h, w) of floats)    a depth map with its image
         ((n[, channel]), rate_hz)       audio             (image, (h, w, 3) of floats) normals with their image
-        ((n, 6) or (6, n), below 1 kHz) an IMU recording      by modality= only: depth, normal and fmri alone
+        ((n, 6) or (6, n), below 1 kHz) an IMU recording      a NIfTI image of nibabel       an fMRI response
+
+    By modality= only: a depth map or normals alone, and fMRI responses in an array.
 
     options: the number that a file or array may lack: `unit_m` of a depth map, `rate_hz` of a video or recording in an
     array or a table without times; "imu@50:walk.csv" says it in a name. Two files that belong together are joined by a

@@ -1,4 +1,4 @@
-"""Brain responses: a NIfTI volume or series, or an NPY of voxels, becomes one number a voxel, and those the network's.
+"""Brain responses: a NIfTI volume or series, or an array of voxels, becomes one number a voxel, then the network's.
 
 A series or repeats stand for their mean. In a NIfTI every voxel has a place, in millimetres of the scanner or atlas
 space the file states; numbers from an NPY have none. Does not know the network: an `FmriSpec` says what tensor it
@@ -8,7 +8,7 @@ requires.
 import gzip
 import logging
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -118,7 +118,11 @@ def open_pair(paths: tuple[Path, Path], name: str) -> Signal:
 
 
 def open_value(value: Any, name: str, path: str | None = None) -> Signal:
-    """The response in an array or tensor (voxels,) or (repeats, voxels), averaged over repeats; without places."""
+    """The response in an array or tensor (voxels,) or (repeats, voxels), averaged over repeats and without places; or
+    in an image of nibabel, as in the file that it would be saved as."""
+    if fits(value):
+        volume, affine, info = _mean_image(lambda: value, name)
+        return _from_volume(volume, affine, np.isfinite(volume) & (volume != 0), name, path, info)
     array = as_array(value, name)
     if array.ndim not in (1, 2) or 0 in array.shape:
         raise InputError(
@@ -131,9 +135,8 @@ def open_value(value: Any, name: str, path: str | None = None) -> Signal:
 
 
 def fits(value: Any) -> bool:
-    """Never: an array alone is taken for audio, a cloud or an image."""
-    del value
-    return False
+    """Whether a value is an image of nibabel; an array alone is taken for audio, a cloud or an image."""
+    return type(value).__module__.partition(".")[0] == "nibabel" and hasattr(value, "dataobj")
 
 
 def to_tensor(signal: Signal, spec: FmriSpec) -> tuple[Float32[np.ndarray, "..."], Frame]:
@@ -186,6 +189,13 @@ def parcel_labels(signal: Signal, parcels: int) -> Int[np.ndarray, " voxel"]:
 def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np.ndarray, dict[str, Any]]:
     """(volume averaged over time, affine to millimetres, what the file was)."""
     read_head(path, "an fMRI response in NIfTI")
+    return _mean_image(lambda: _image(path, name), name)
+
+
+def _mean_image(
+    opened: Callable[[], Any], name: str
+) -> tuple[Float32[np.ndarray, "x y z"], np.ndarray, dict[str, Any]]:
+    """(volume averaged over time, affine to millimetres, what it was) of the image of nibabel that `opened` gives."""
     try:
         import nibabel
         import nibabel.imageglobals
@@ -195,7 +205,7 @@ def _read_nifti(path: Path, name: str) -> tuple[Float32[np.ndarray, "x y z"], np
         ) from error
     try:
         with _quiet(nibabel.imageglobals.logger):
-            image = _image(path, name)
+            image = opened()
         if not isinstance(image, nibabel.Nifti1Pair):  # Nifti2 is one, too
             raise InputError(f"it is of the format {type(image).__name__}")
         for holder in image.file_map.values():  # an older file has its numbers in another
@@ -268,7 +278,7 @@ def _from_volume(
     affine: Float[np.ndarray, "4 4"],
     mask: Bool[np.ndarray, "x y z"],
     name: str,
-    path: str,
+    path: str | None,
     info: dict[str, Any],
 ) -> Signal:
     count = int(np.count_nonzero(mask))
@@ -299,6 +309,14 @@ def _signal(numbers: np.ndarray, extent: Extent, name: str, path: str | None, in
     return Signal("fmri", values, extent, name, digest, path, info)
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes an image of nibabel as .nii.gz, the same image as the same bytes. Raises InputError for other values."""
+    del rate_hz
+    if not fits(values) or not hasattr(values, "to_bytes"):
+        raise InputError(f"expected an fMRI response as a NIfTI image of nibabel, got {type(values).__name__}")
+    path.write_bytes(gzip.compress(values.to_bytes(), mtime=0))
+
+
 FMRI = Modality(
     name="fmri",
     noun="an fMRI response",
@@ -325,5 +343,7 @@ FMRI = Modality(
     panel="deixis.visualize.panels.fmri_panel:draw_fmri",
     indices=parcel_indices,
     folder="brains",
+    file_suffix=".nii.gz",
+    write=write,
     region_fields=("time_s",),
 )

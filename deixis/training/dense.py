@@ -23,8 +23,16 @@ from deixis.model.encoder.field_encoder import FieldEncoder
 from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
-from deixis.world.dense_targets import EVENT_KINDS, DenseTargets, event_targets, image_targets, point_cloud_targets
+from deixis.world.dense_targets import (
+    EVENT_KINDS,
+    DenseTargets,
+    event_targets,
+    fmri_targets,
+    image_targets,
+    point_cloud_targets,
+)
 from deixis.world.facts import EventFacts, Facts, SceneFacts
+from deixis.world.fmri_facts import FmriFacts
 from deixis.world.generate import SIZE_PX, world_facts
 
 NOTHING_WEIGHT = 0.25  # of cells that show nothing, against 1 for all others together
@@ -131,6 +139,9 @@ def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
     """The targets of the `cells` fine cells of a signal; `prepared` is the signal as the network reads it."""
     if isinstance(facts, EventFacts):
         return event_targets(facts.events, EVENT_KINDS[facts.subject], prepared.frame.extent[0], cells)
+    if isinstance(facts, FmriFacts):
+        assert prepared.indices is not None, "the network reads parcels"
+        return fmri_targets(facts.brain, prepared.indices, prepared.values[:, :3])
     assert isinstance(facts, SceneFacts), f"{facts.subject} has no dense targets"
     if facts.is_image:
         return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))

@@ -1,7 +1,8 @@
-"""Targets of dense pretraining: the class and box of every image cell, point, and part of a window in time.
+"""Targets of dense pretraining: the class and box of every image cell, point, part of a window in time, and parcel.
 
 Class 0 is background, followed by the kinds, colours and parts in the order of `objects`; events have those of
-`EVENT_KINDS`. Boxes are those of the object or event at the cell, in unit coordinates, lower then upper corner.
+`EVENT_KINDS`; parcels respond or not, and have an area. Boxes are those of the object, event or area at the cell, in
+unit coordinates, lower then upper corner.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int
 
 from deixis.world.audio import EVENT_NAMES
 from deixis.world.events import Event
+from deixis.world.fmri import AREA_NAMES, Brain, parcel_areas, voxel_parcels
 from deixis.world.motion import ACTIVITY_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, PART_NAMES
 from deixis.world.scene import Scene
@@ -20,6 +22,7 @@ EVENT_KINDS: dict[str, tuple[str, ...]] = {"audio": EVENT_NAMES, "imu": ACTIVITY
 CLASS_COUNTS: dict[str, tuple[int, ...]] = {
     "image": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
     "point_cloud": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
+    "fmri": (2, len(AREA_NAMES) + 1),
     **{name: (len(kinds) + 1,) for name, kinds in EVENT_KINDS.items()},
 }
 
@@ -79,3 +82,20 @@ def event_targets(events: Sequence[Event], kinds: Sequence[str], window_s: float
         classes[inside, 0] = kinds.index(event.kind) + 1
         box[inside] = event.start_s / window_s, event.end_s / window_s
     return DenseTargets(classes, box)
+
+
+def fmri_targets(
+    brain: Brain, labels: Int[np.ndarray, " voxel"], unit_xyz: Float[np.ndarray, "parcel 3"]
+) -> DenseTargets:
+    """Targets of a network's parcels, of which `labels` gives that of each voxel: whether most of their voxels respond,
+    and their area, whose box is that of the middles of its parcels."""
+    count = len(unit_xyz)
+    voxels = np.bincount(labels, minlength=count)
+    responds = np.bincount(labels, brain.responding[voxel_parcels()], minlength=count) > voxels / 2
+    areas = np.array([AREA_NAMES.index(area) for area in parcel_areas()])[voxel_parcels()]
+    most = np.bincount(labels * len(AREA_NAMES) + areas, minlength=count * len(AREA_NAMES)).reshape(count, -1).argmax(1)
+    box = np.zeros((count, 6), np.float32)
+    for area in np.unique(most):
+        own = unit_xyz[most == area]
+        box[most == area] = np.concatenate([own.min(0), own.max(0)])
+    return DenseTargets(np.stack([responds.astype(np.int64), most + 1], axis=1), box)

@@ -13,10 +13,12 @@ from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
 from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, motion_facts, point_cloud_facts
+from deixis.world.fmri_facts import fmri_facts
 from deixis.world.motion import sample_motion
 from deixis.world.pairs import PairFacts, scene_sounds
 from deixis.world.questions.audio import AUDIO_TASKS
 from deixis.world.questions.draft import Draft, Task
+from deixis.world.questions.fmri import FMRI_TASKS
 from deixis.world.questions.motion import MOTION_TASKS
 from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
@@ -69,6 +71,10 @@ def _motion(split: str, seed: int, rendering: Rendering) -> Facts:
     return motion_facts(split, seed, sample_motion(split, seed))
 
 
+def _fmri(split: str, seed: int, rendering: Rendering) -> Facts:
+    return fmri_facts(split, seed)
+
+
 def _image_and_audio(split: str, seed: int, rendering: Rendering) -> Facts:
     image = _image(split, seed, rendering)
     return PairFacts(image, scene_sounds(split, seed, image))
@@ -93,6 +99,7 @@ WORLD: dict[str, Subject] = {
         "motion_",
         {"name": "activity_name", "event_span": "activity_span", "event_mask": "activity_mask"},
     ),
+    "fmri": Subject(_fmri, FMRI_TASKS, "simulated_fmri_"),
     "image+audio": Subject(_image_and_audio, IMAGE_AUDIO_TASKS, "image_audio_"),
     "image+point_cloud": Subject(_image_and_cloud, IMAGE_CLOUD_TASKS, "image_cloud_"),
 }

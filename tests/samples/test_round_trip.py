@@ -126,7 +126,7 @@ BAD_MEDIA = [
     pytest.param(replace(MEDIA["audio"], values=SOUND[None]), r"as floats \(samples,\)", id="sound_of_two_axes"),
     pytest.param(replace(MEDIA["point_cloud"], values=CLOUD[:, :3]), r"as floats \(n, 6\)", id="cloud_without_colours"),
     pytest.param(
-        replace(MEDIA["image"], modality="fmri"), "of a modality among image, audio, point_cloud", id="kind_unwritable"
+        replace(MEDIA["image"], modality="fmri"), "as a NIfTI image of nibabel, got ndarray", id="brain_as_an_array"
     ),
     pytest.param(replace(MEDIA["image"], size_hw=(2, 2)), "lies outside its image|mask.size", id="breaks_the_format"),
 ]

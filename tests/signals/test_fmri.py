@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from deixis.geometry import Box3D, Point, PointSet, check_region, region_points
-from deixis.signals import FmriSpec, open_signal, parcel_labels, to_tensor
+from deixis.signals import MODALITIES, FmriSpec, open_signal, parcel_labels, to_tensor
 
 nibabel = pytest.importorskip("nibabel")
 AFFINE = np.array([[-3.0, 0, 0, 30], [0, 3, 0, -40], [0, 0, 4, 10], [0, 0, 0, 1]])
@@ -146,3 +146,39 @@ def test_real_brains(shared_data):
         assert frame.dim == 3
         assert 0 <= tensor[:, :3].min()
         assert tensor[:, :3].max() <= 1
+
+
+def test_an_image_in_memory_is_as_its_file(tmp_path, volume):
+    path, values = volume
+    image = nibabel.Nifti1Image(values, AFFINE)
+    for source in (image, nibabel.load(path)):
+        assert open_signal(source).digest == open_signal(path).digest
+        np.testing.assert_array_equal(open_signal(source).extent.points_xyz, open_signal(path).extent.points_xyz)
+    series = nibabel.Nifti1Image(np.stack([values, 3 * values], axis=-1), AFFINE)
+    np.testing.assert_allclose(open_signal(series).values, 2 * open_signal(image).values)
+
+
+def test_an_image_is_written_as_it_is_read(tmp_path, volume):
+    path, values = volume
+    for name in ("b.nii.gz", "c.nii.gz"):
+        MODALITIES["fmri"].write(nibabel.Nifti1Image(values, AFFINE), tmp_path / name)
+    assert open_signal(tmp_path / "b.nii.gz").digest == open_signal(path).digest
+    assert (tmp_path / "b.nii.gz").read_bytes() == (tmp_path / "c.nii.gz").read_bytes()
+    with pytest.raises(ValueError, match="expected an fMRI response as a NIfTI image of nibabel, got ndarray"):
+        MODALITIES["fmri"].write(values, tmp_path / "d.nii.gz")
+    assert not (tmp_path / "d.nii.gz").exists()
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        pytest.param(lambda: nibabel.Nifti1Image(np.zeros((4, 4, 4)), AFFINE), "at least 2 voxels, got 0", id="zeros"),
+        pytest.param(lambda: nibabel.Nifti1Image(np.ones((4, 4)), AFFINE), r"shape \(4, 4\)", id="flat"),
+        pytest.param(
+            lambda: nibabel.MGHImage(np.ones((4, 4, 4), np.float32), AFFINE), "of the format MGHImage", id="other"
+        ),
+    ],
+)
+def test_a_bad_image_in_memory_is_one_sentence(image, message):
+    with pytest.raises(ValueError, match=message):
+        open_signal(image())
