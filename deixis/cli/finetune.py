@@ -86,7 +86,7 @@ def run(
     if opened.config is None:
         raise InputError(f"--model: expected a model that answers questions, got '{model}', a point cloud classifier")
     parted = _parted(source, folder, held_out, opened.config)
-    values = changed(_recipe(model, opened.config, parted, steps, seed), changes or ())
+    values = changed(_recipe(model, opened.config, parted, steps, seed, ray or 1), changes or ())
     if print_recipe:
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
@@ -169,12 +169,14 @@ def _show(summary: "Summary", folder: Path) -> None:
         say(f"{change} beyond the interval: {len(rows)} of {len(summary.scores)} scores" + f" ({named})" * bool(rows))
 
 
-def _recipe(model: str, config: "DeixisConfig", parted: "Parted", steps: int | None, seed: int) -> dict[str, Any]:
+def _recipe(
+    model: str, config: "DeixisConfig", parted: "Parted", steps: int | None, seed: int, processes: int
+) -> dict[str, Any]:
     from deixis.samples.held_out import TRAIN, VALIDATION
     from deixis.training.finetune import finetune_recipe
 
     train, samples = parted.shards[TRAIN], parted.counts[TRAIN]
-    return finetune_recipe(model, config, train, samples, parted.shards.get(VALIDATION), steps, seed)
+    return finetune_recipe(model, config, train, samples, parted.shards.get(VALIDATION), steps, seed, processes)
 
 
 def _benchmarks(parted: "Parted", limit: int, world: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:

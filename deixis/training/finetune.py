@@ -55,23 +55,26 @@ def finetune_recipe(
     validation: Path | None = None,
     steps: int | None = None,
     seed: int = 1,
+    processes: int = 1,
 ) -> dict[str, Any]:
     """The recipe as plain values (`training.recipe_file`): one stage on the samples at `train`.
 
     steps: by default as many as some epochs have, within bounds (`Pace`). With `validation` the stage ends with the
-    weights of the checkpoint whose loss on these samples was least, and may stop early.
+    weights of the checkpoint whose loss on these samples was least, and may stop early. processes: that share the
+    samples of a step, each a batch; rounded up to whole ones.
     """
     pace = pace_of(config)
     steps = steps or min(max(-(-pace.epochs * samples // pace.batch), pace.min_steps), MAX_STEPS)
     stage: dict[str, Any] = {"name": STAGE, "task": "instruct", "data": [{"path": str(train), "weight": 1}]}
-    stage["batch"] = {"data": pace.batch}
+    rows = {"data": pace.batch}
     if pace is BUNDLED_PACE:
-        stage["batch"] |= {name: WORLD_ROWS[name] for name in config.modalities}
+        rows |= {name: WORLD_ROWS[name] for name in config.modalities}
         stage |= {"questions": 4, "guide_weight": GUIDE_WEIGHT}
     else:
         own = dict(system_of(config).trained_parts)
         generic = {"language_model": "lora", **({"masks": "full"} if config.pointing.backbone else {})}
         stage["parts"] = own if "lora" in own.values() else generic
+    stage |= {"batch": {name: -(-count // processes) for name, count in rows.items()}, "accumulate": processes}
     stage |= {"max_tokens": pace.max_tokens, "random_crop": pace.random_crop, "steps": steps}
     stage |= {"learning_rate": pace.learning_rate, "warmup_steps": min(50, steps // 10), "schedule": "linear"}
     stage |= {"save_steps": max(1, min(200, steps // CHECKPOINTS)), "log_steps": max(1, min(20, steps // 10))}

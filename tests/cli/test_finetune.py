@@ -71,6 +71,15 @@ def test_the_recipe_is_printed_as_train_takes_it(command, material, tmp_path):
     assert not (tmp_path / "out" / "run").exists()
 
 
+def test_workers_share_the_samples_of_a_step(command, material, tmp_path):
+    model, data = material
+    code, out, _ = command(
+        "finetune", data, "--model", model, "--out", tmp_path / "out", "--ray", "3", "--print-recipe"
+    )
+    (stage,) = yaml.safe_load(out)["stages"]
+    assert (code, stage["batch"], stage["accumulate"]) == (0, {"data": 3}, 3)
+
+
 @pytest.mark.parametrize(
     ("words", "match"),
     [
