@@ -193,6 +193,7 @@ def _told(board: Any) -> Generator[None]:
     log.setLevel(logging.INFO)
     log.propagate = False  # to Ray's own handler
     logging.getLogger("ray.train").setLevel(logging.ERROR)
+    logging.getLogger().setLevel(logging.WARNING)  # of Ray's loggers that are named after their files
     with redirect_stderr(lines):
         yield
 
