@@ -11,10 +11,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from deixis.evaluation.benchmarks.world.world_metrics import (
+    EVENT_MODALITIES,
     answered_medium,
     expected_regions,
     expected_word,
+    is_near,
     labels_in,
+    parcels_in,
     union_mask,
 )
 from deixis.evaluation.metrics.aggregation import majority_share, weighted_mean
@@ -22,6 +25,7 @@ from deixis.evaluation.metrics.f1 import multiset_f1
 from deixis.evaluation.metrics.iou import IOU_THRESHOLD, mask_iou
 from deixis.geometry import box_iou, cloud_frame
 from deixis.samples.sample import MediaReference, Sample
+from deixis.world.fmri_facts import voxel_places
 
 BINS = {1: 64, 2: 32, 3: 10}
 """Bins per axis of the occupancy histogram, by number of axes."""
@@ -37,6 +41,12 @@ def most_frequent_word(samples: Sequence[Sample]) -> float:
 def presence_majority(samples: Sequence[Sample]) -> float:
     """The accuracy of always answering "present", or always "absent", whichever is higher."""
     return majority_share([bool(sample.regions) for sample in samples])
+
+
+def best_number(samples: Sequence[Sample], tolerance: float) -> float:
+    """The share of samples to whose number the best constant, among their own, is near enough."""
+    numbers = [float(expected_word(sample)) for sample in samples]
+    return max(float(np.mean([is_near(one, own, tolerance) for own in numbers])) for one in set(numbers))
 
 
 def best_caption(samples: Sequence[Sample]) -> float:
@@ -75,10 +85,21 @@ def constant_region(train: Sequence[Sample], samples: Sequence[Sample], by_union
     return weighted_mean(values, weights if by_union else [1.0] * len(values))
 
 
+def constant_parcels(train: Sequence[Sample], samples: Sequence[Sample]) -> float:
+    """The mean F1, on `samples`, of the parcels that answers of `train` hold most often, as many as are best there."""
+    fitted, evaluated = ([parcels_in(sample, expected_regions(sample)) for sample in some] for some in (train, samples))
+    often = np.bincount(np.concatenate(fitted).astype(int))
+
+    def score(some: list[list[int]], count: int) -> float:
+        return float(np.mean([multiset_f1(np.argsort(-often, kind="stable")[:count].tolist(), own) for own in some]))
+
+    return score(evaluated, max(range(1, len(often) + 1), key=lambda count: score(fitted, count)))
+
+
 def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
     """The sample's only box or span, normalised to [0, 1] of the image or the audio clip."""
     medium, region = answered_medium(sample), expected_regions(sample)[0]
-    if medium.modality == "audio":
+    if medium.modality in EVENT_MODALITIES:
         return np.array(region.span) / medium.duration_s
     height, width = _size_hw(medium)
     return np.array(region.box) / (width, height, width, height)
@@ -87,7 +108,7 @@ def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
 def _cells(sample: Sample) -> tuple[Float[np.ndarray, "cell axis"], Bool[np.ndarray, " cell"]]:
     """Unit coordinates of a signal's pixels, points or instants, and which of them are in the sample's regions."""
     medium, expected = answered_medium(sample), expected_regions(sample)
-    if medium.modality == "audio":
+    if medium.modality in EVENT_MODALITIES:
         at = (np.arange(AUDIO_INSTANTS) + 0.5) / AUDIO_INSTANTS
         spans = [np.array(record.span) / medium.duration_s for record in expected]
         return at[:, None], np.any([(at >= start) & (at < end) for start, end in spans], axis=0)
@@ -95,6 +116,8 @@ def _cells(sample: Sample) -> tuple[Float[np.ndarray, "cell axis"], Bool[np.ndar
     if medium.modality == "point_cloud":
         xyz = np.asarray(medium.values)[:, :3].astype(np.float64)
         return cloud_frame(xyz).to_unit(xyz), inside
+    if medium.modality == "fmri":
+        return cloud_frame(voxel_places()).to_unit(voxel_places()), inside
     height, width = _size_hw(medium)
     rows, columns = np.mgrid[:height, :width]
     return np.stack([(columns.ravel() + 0.5) / width, (rows.ravel() + 0.5) / height], axis=1), inside

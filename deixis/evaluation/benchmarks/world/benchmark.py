@@ -29,13 +29,20 @@ _METRICS = (
     mean("yes or no", "yes_no", "accuracy: the answer states yes or no as expected", scale=1),
     mean("found or none", "found", "accuracy: a region if the object is present, none if it is absent", scale=1),
     mean("IoU ≥ 0.5", "correct", "accuracy at IoU threshold 0.5 of the first box or span", scale=1),
+    mean(
+        "within 15 %",
+        "near_cadence",
+        "accuracy: the only number stated is within 15 % of the steps per second",
+        scale=1,
+    ),
+    mean("parcel F1", "parcel_f1", "mean F1 of the parcels of which most voxels are marked", scale=1),
     mean("gIoU", "iou", "mean IoU of all predicted with all expected regions of a question", scale=1),
     mean("cIoU", "intersection", "all intersections over all unions, summed over the questions", "union", scale=1),
     mean(
         "phrase", "phrase", "accuracy: the words that fit the object alone, and no other size, colour or kind", scale=1
     ),
     mean("gIoU with reason", "iou_with_reason", "gIoU, 0 where the answer does not give the object's reason", scale=1),
-    mean("F1", "f1", "F1 of the objects (colour and kind) or sound events that are named", scale=1),
+    mean("F1", "f1", "F1 of the objects (colour and kind) or events that are named", scale=1),
     mean("grounded F1", "grounded_f1", "F1 of phrases with the expected object and a region of IoU ≥ 0.5", scale=1),
 )
 _KEYS = {metric.name: metric.keys[0] for metric in _METRICS}

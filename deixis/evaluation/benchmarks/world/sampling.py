@@ -12,9 +12,9 @@ from zlib import crc32
 
 import numpy as np
 
-from deixis.evaluation.benchmarks.world.world_metrics import OBJECTS, SOUNDS, expected_word, labels_in
+from deixis.evaluation.benchmarks.world.world_metrics import ACTIVITIES, OBJECTS, SOUNDS, expected_word, labels_in
 from deixis.evaluation.metrics.answer_text import find_names
-from deixis.geometry import Reference, parse_markup
+from deixis.geometry import Reference, named_regions, parse_markup
 from deixis.samples.sample import Sample
 from deixis.world.facts import Facts
 from deixis.world.generate import every_question, world_facts
@@ -107,9 +107,14 @@ def ends_with_mask(sample: Sample) -> bool:
     return ":mask}" in sample.turns[-1].assistant
 
 
+def ends_with_region(sample: Sample) -> bool:
+    """Whether the last answer of a conversation points at something."""
+    return bool(named_regions(sample.turns[-1].assistant))
+
+
 def is_implicit(sample: Sample) -> bool:
     """Whether the question names neither the object nor the part that its answer names."""
-    names = (*OBJECTS, *SOUNDS, *PART_NAMES)
+    names = (*OBJECTS, *SOUNDS, *ACTIVITIES, *PART_NAMES)
     (turn,) = sample.turns
     return not set(find_names(turn.assistant, names)) & set(find_names(turn.user, names))
 

@@ -13,6 +13,7 @@ from deixis.evaluation.benchmarks.world.sampling import (
     QuestionSource,
     as_mask_requests,
     ends_with_mask,
+    ends_with_region,
     ends_with_word,
     every,
     has_one_region,
@@ -25,9 +26,13 @@ from deixis.evaluation.benchmarks.world.sampling import (
 )
 from deixis.inference import Answer
 from deixis.samples.sample import Sample
+from deixis.world.fmri import AREA_NAMES
+from deixis.world.motion import PLACES
 from deixis.world.objects import COLOUR_NAMES, PART_NAMES
 
 ANSWER_TOKENS, CAPTION_TOKENS = 48, 160  # six objects with boxes take about 130
+CADENCE_TOLERANCE = 0.15
+"""The share of the steps per second by which an answer may be off."""
 TRAIN_SAMPLES = 150
 """Samples of the train split on which a constant region is fitted."""
 ExampleValue = Callable[[Sample, Answer], metrics.WeightedValue]
@@ -98,6 +103,12 @@ CIOU = TaskMetric("cIoU", metrics.region_iou_by_union, _from_train(partial(basel
 DESCRIPTION = _word("phrase", metrics.phrase_accuracy)
 REASON = TaskMetric("gIoU with reason", metrics.reason_accuracy, _from_train(baselines.constant_region))
 CAPTION = TaskMetric("F1", metrics.caption_f1, _from_answers(baselines.best_caption))
+CADENCE = TaskMetric(
+    "within 15 %",
+    metrics.number_accuracy(CADENCE_TOLERANCE),
+    _from_answers(partial(baselines.best_number, tolerance=CADENCE_TOLERANCE)),
+)
+PARCELS = TaskMetric("parcel F1", metrics.parcel_f1, _from_train(baselines.constant_parcels))
 GROUNDED_CAPTION = TaskMetric("grounded F1", metrics.grounded_caption_f1)
 
 TASKS: dict[str, Task] = {
@@ -155,6 +166,33 @@ TASKS: dict[str, Task] = {
     "cloud_reasoning": Task(every("point_cloud", "reasoning", is_implicit), (_giou(),)),
     "cloud_caption": Task(every("point_cloud", "caption"), (CAPTION,), CAPTION_TOKENS),
     "cloud_grounded_caption": Task(every("point_cloud", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    "activity_name": Task(every("imu", "name"), (_name(metrics.ACTIVITIES),)),
+    "activity_span": Task(every("imu", "event_span", has_one_region), (_at_iou(metrics.first_span_accuracy),)),
+    "activity_mask": Task(every("imu", "event_mask"), (_at_iou(metrics.first_span_accuracy), _giou())),
+    "motion_reasoning": Task(every("imu", "reasoning", is_implicit), (_giou(),)),
+    "motion_exists": Task(yes_or_no("imu"), (_yes_no(),)),
+    "motion_absence": Task(present_or_absent("imu", ("event_span",)), (PRESENCE,)),
+    "motion_count": Task(every("imu", "count"), (COUNT,)),
+    "motion_order": Task(every("imu", "order"), (_name(metrics.ACTIVITIES),)),
+    "motion_worn": Task(every("imu", "worn"), (_name(PLACES),)),
+    "motion_cadence": Task(every("imu", "cadence"), (CADENCE,)),
+    "motion_caption": Task(every("imu", "caption"), (CAPTION,), CAPTION_TOKENS),
+    "motion_grounded_caption": Task(every("imu", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    "motion_dialogue_mask": Task(every("imu", "dialogue", ends_with_mask), (_giou(),)),
+    "simulated_fmri_seen": Task(every("fmri", "seen"), (_name(metrics.OBJECTS),)),
+    "simulated_fmri_heard": Task(every("fmri", "heard"), (_name(metrics.SOUNDS),)),
+    "simulated_fmri_responds": Task(every("fmri", "responds"), (PARCELS, _giou())),
+    "simulated_fmri_kind_parcels": Task(every("fmri", "kind_parcels"), (PARCELS,)),
+    "simulated_fmri_absence": Task(present_or_absent("fmri", ("kind_parcels",)), (PRESENCE,)),
+    "simulated_fmri_area": Task(every("fmri", "area"), (_name(AREA_NAMES),)),
+    "simulated_fmri_area_mask": Task(every("fmri", "area_mask"), (PARCELS,)),
+    "simulated_fmri_is_active": Task(yes_or_no("fmri", "is_active"), (_yes_no(),)),
+    "simulated_fmri_sees_or_hears": Task(every("fmri", "sees_or_hears"), (_name(("picture", "sound")),)),
+    "simulated_fmri_exists": Task(yes_or_no("fmri"), (_yes_no(),)),
+    "simulated_fmri_count": Task(every("fmri", "count"), (COUNT,)),
+    "simulated_fmri_caption": Task(every("fmri", "caption"), (CAPTION,), CAPTION_TOKENS),
+    "simulated_fmri_grounded_caption": Task(every("fmri", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    "simulated_fmri_dialogue_parcels": Task(every("fmri", "dialogue", ends_with_region), (PARCELS,)),
     "image_audio_source": Task(every("image+audio", "source"), (_name(metrics.OBJECTS),)),
     "image_audio_heard": Task(every("image+audio", "heard"), (_giou(),)),
     "image_audio_makes_sound": Task(yes_or_no("image+audio", "makes_sound"), (_yes_no(),)),

@@ -3,6 +3,7 @@
 Names are searched in the answer's text; regions are compared in the units of the file (pixels, seconds, point indices).
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -15,6 +16,9 @@ from deixis.geometry import Reference, Region, mask_to_box_xyxy, named_regions, 
 from deixis.inference import Answer
 from deixis.samples.sample import MediaReference, Sample
 from deixis.world.audio import EVENT_NAMES
+from deixis.world.dense_targets import EVENT_KINDS
+from deixis.world.fmri import voxel_parcels
+from deixis.world.motion import ACTIVITY_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, SIZES
 from deixis.world.questions.several import REASONS
 from deixis.world.questions.wording import NUMBER_WORDS
@@ -24,8 +28,15 @@ WeightedValue = tuple[float, float]
 OBJECTS = (*KIND_NAMES, "nothing")
 SOUNDS = (*EVENT_NAMES, "nothing")
 ATTRIBUTES = (*SIZES, *MATERIALS)
+ACTIVITIES = (*ACTIVITY_NAMES, "nothing")
+EVENT_MODALITIES = tuple(EVENT_KINDS)
+"""Those whose regions are spans."""
+_NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
+_LABEL = re.compile(
+    rf"\b(?:({'|'.join(COLOUR_NAMES)}) )?({'|'.join((*KIND_NAMES, *EVENT_NAMES, *ACTIVITY_NAMES))})(?= |$)"
+)
 Label = tuple[str | None, str]
-"""Colour (None for a sound event) and kind."""
+"""Colour (None for an event) and kind."""
 Cells = Bool[np.ndarray, "*cells"]
 
 
@@ -74,6 +85,20 @@ def count_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     return float(parse_count(answer.text) == number), 1.0
 
 
+def number_accuracy(tolerance: float) -> Callable[[Sample, Answer], WeightedValue]:
+    """A metric that is 1 if the only number in the answer is the expected one, give or take this share of it."""
+
+    def accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+        numbers = _NUMBER.findall(answer.text)
+        return float(len(numbers) == 1 and is_near(float(numbers[0]), float(expected_word(sample)), tolerance)), 1.0
+
+    return accuracy
+
+
+def is_near(number: float, expected: float, tolerance: float) -> bool:
+    return abs(number - expected) <= tolerance * expected
+
+
 def first_box_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the first box written as coordinates reaches the IoU threshold with the object's box."""
     return is_correct(next(iter(answer.boxes), None), expected_regions(sample)[0].box), 1.0
@@ -98,9 +123,20 @@ def region_iou(sample: Sample, answer: Answer) -> WeightedValue:
 def region_iou_by_union(sample: Sample, answer: Answer) -> WeightedValue:
     """The same IoU weighted by its union (in pixels, points or seconds); its weighted mean is cIoU."""
     expected = expected_regions(sample)
-    if answered_medium(sample).modality == "audio":
+    if answered_medium(sample).modality in EVENT_MODALITIES:
         return span_set_iou(answer.spans, [region.span for region in expected if region.span is not None])
     return mask_iou(union_mask(sample, answer.regions), union_mask(sample, expected))
+
+
+def parcel_f1(sample: Sample, answer: Answer) -> WeightedValue:
+    """F1 of the parcels of which the answer marks most voxels."""
+    return multiset_f1(parcels_in(sample, answer.regions), parcels_in(sample, expected_regions(sample))), 1.0
+
+
+def parcels_in(sample: Sample, regions: Sequence[Region]) -> list[int]:
+    """The parcels of the simulated brain of which regions hold more than half of the voxels."""
+    sizes = np.bincount(voxel_parcels())
+    return np.flatnonzero(np.bincount(voxel_parcels(), union_mask(sample, regions)) > sizes / 2).tolist()
 
 
 def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
@@ -110,7 +146,7 @@ def presence_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
 
 
 def caption_f1(sample: Sample, answer: Answer) -> WeightedValue:
-    """F1 of the objects (colour and kind) or sound events that the answer names."""
+    """F1 of the objects (colour and kind) or events that the answer names."""
     return multiset_f1(labels_in(answer.text), labels_in(sample.turns[-1].assistant)), 1.0
 
 
@@ -127,19 +163,17 @@ def grounded_caption_f1(sample: Sample, answer: Answer) -> WeightedValue:
 
 
 def labels_in(text: str) -> list[Label]:
-    """The objects and sound events that a text names, each kind with the colour directly before it.
+    """The objects and events that a text names, each kind with the colour directly before it.
 
     >>> labels_in("A red mug, a dog and an orange ball.")
     [('red', 'mug'), (None, 'dog'), ('orange', 'ball')]
     """
-    words = text.lower().replace(".", " ").replace(",", " ").split()
-    pairs = zip(["", *words], words, strict=False)
-    kinds = {*KIND_NAMES, *EVENT_NAMES}
-    return [(before if before in COLOUR_NAMES else None, kind) for before, kind in pairs if kind in kinds]
+    words = " ".join(text.lower().replace(".", " ").replace(",", " ").split())
+    return [(match[1], match[2]) for match in _LABEL.finditer(words)]
 
 
 def label_of(text: str) -> Label | None:
-    """The only object or sound event that a phrase names; None if it names none or several."""
+    """The only object or event that a phrase names; None if it names none or several."""
     found = labels_in(text)
     return found[0] if len(found) == 1 else None
 
@@ -153,7 +187,7 @@ def labelled_regions(sample: Sample) -> list[tuple[Label | None, Region]]:
 def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
     """IoU of a predicted region with one of the sample, in the predicted form; 0 if the sample has no such form."""
     if region.form in ("mask", "points"):
-        if sample.signals[0].modality == "audio":
+        if sample.signals[0].modality in EVENT_MODALITIES:
             return 0.0
         return mask_iou(union_mask(sample, [region]), union_mask(sample, [record]))[0]
     expected = getattr(record, region.form) if region.form in ("box", "box3d", "span") else None

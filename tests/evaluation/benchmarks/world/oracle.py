@@ -49,7 +49,7 @@ def _marked(record: Region | None, signal: Signal, number: int) -> Region:
 
     if signal.modality == "image":
         whole, form = np.ones(signal.extent.size_hw, bool), "mask"
-    elif signal.modality == "audio":
+    elif signal.extent.duration_s is not None:
         whole, form = (0.0, signal.extent.duration_s), "span"
     else:
         whole, form = np.arange(len(signal.values)), "points"
@@ -63,4 +63,8 @@ def frames_of(question: Sample) -> list[Frame]:
 def _frame(extent: Extent) -> Frame:
     if extent.size_hw is not None:
         return letterbox_frame(extent.size_hw, (128, 128))
-    return window_frame(extent.duration_s, 8.0) if extent.duration_s else cloud_frame(extent.points_xyz)
+    return (
+        window_frame(extent.duration_s, max(8.0, extent.duration_s))
+        if extent.duration_s
+        else cloud_frame(extent.points_xyz)
+    )

@@ -16,13 +16,24 @@ from deixis.evaluation.benchmarks.world.world_metrics import expected_word
 from deixis.evaluation.metrics.answer_text import find_names
 from deixis.evaluation.reports.summary import summarise
 from deixis.evaluation.runner import EvaluationRun, run_examples
+from deixis.geometry import Region
+from deixis.inference import Answer, AnswerPhrase
+from deixis.world.fmri import voxel_parcels
 from deixis.world.generate import WORLD, every_question, task_name, world_facts
 from deixis.world.objects import KIND_NAMES, PART_NAMES
 from deixis.world.scene import scene_rng
 from tests.evaluation.benchmarks.world.oracle import answer_of, right_answer
 
 LIMIT = 12
-MARKED = ("absence", "mask", "reasoning", "several", "find_other")  # tasks whose regions may be everything
+MARKED = (
+    "absence",
+    "mask",
+    "reasoning",
+    "several",
+    "find_other",
+    "parcels",
+    "responds",
+)  # tasks whose regions may be everything
 OPTIONS = {"limit": str(LIMIT), "seed-offset": "500"}
 
 
@@ -83,7 +94,7 @@ def test_ground_truth_of_another_question_scores_low(world, examples, samples, q
         pytest.param("", {"absence": 0.5}, id="nothing"),
         pytest.param("<p>the</p>[] <seg", {"absence": 0.5}, id="broken"),
         pytest.param(" ".join(KIND_NAMES) + " yes no one two", {"absence": 0.5, "caption": 0.5}, id="all_words"),
-        pytest.param("It<seg>" * 3, dict.fromkeys(MARKED, 0.5) | {"event": 0.6}, id="all_marked"),
+        pytest.param("It<seg>" * 3, dict.fromkeys(MARKED, 0.5) | {"event": 0.6, "activity": 0.6}, id="all_marked"),
         pytest.param("[0, 0, 999, 999]" * 9, {"absence": 0.5, "phrase_box": 0.4, "sound": 0.5}, id="all_in_a_box"),
     ],
 )
@@ -136,7 +147,9 @@ def test_every_visible_object_is_asked_about(samples):
     assert all(info.share[number] >= 0.005 for number in info.visible)
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_")])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_", "motion_", "simulated_fmri_")]
+)
 def test_two_sided_questions_are_balanced(samples, kind):
     assert [expected_word(s) for s in samples[f"{kind}exists"]].count("yes") == LIMIT // 2
     assert sum(bool(s.regions) for s in samples[f"{kind}absence"]) == LIMIT // 2
@@ -200,6 +213,36 @@ def test_a_wrong_option_is_refused(options, sentence):
 def test_selected_tasks_keep_the_order_of_the_table():
     assert chosen_tasks(" exists,count") == ["count", "exists"]
     assert chosen_tasks("") == list(TASKS)
+
+
+def test_steps_per_second_may_be_off_by_a_share(samples, questions, examples):
+    example = next(e for e in examples if e.part == "motion_cadence")
+    steps_hz = float(expected_word(example.ground_truth))
+
+    def score(text):
+        answer = answer_of(text, questions[example.id], None, [])
+        return World().example_metrics(example, answer)["near_cadence"]
+
+    assert [score(f"{steps_hz * by:.3f}.") for by in (1.0, 1.14, 0.86, 1.16, 0.84)] == [1, 1, 1, 0, 0]
+    assert score("Fast.") == score(f"{steps_hz} or {steps_hz}.") == 0
+    assert 1 / LIMIT <= baselines.best_number(samples["motion_cadence"], 0.15) < 1
+
+
+def test_parcels_are_scored_as_a_set(samples, questions, examples):
+    """Half of the right ones and as many wrong ones: precision and recall 1/2; a few voxels mark no parcel."""
+    example = next(e for e in examples if e.part == "simulated_fmri_responds")
+    sample, medium = example.ground_truth, questions[example.id].signals[0].values
+    right = sorted(set(voxel_parcels()[sample.regions[0].points].tolist()))
+    kept = right[: len(right) // 2]
+    wrong = [parcel for parcel in range(64) if parcel not in right][: len(right) - len(kept)]
+    marked = np.flatnonzero(np.isin(voxel_parcels(), [*kept, *wrong]))
+    stray = np.flatnonzero(voxel_parcels() == 63)[:3]
+    answer = Answer("", (AnswerPhrase("", 0, 0, (Region(points=[*marked, *stray]),)),), (medium,), raw="")
+    expected = 2 * len(kept) / (2 * len(right))
+    assert World().example_metrics(example, answer)["parcel_f1"] == pytest.approx(expected)
+    own = samples["simulated_fmri_area_mask"][:1]
+    assert baselines.constant_parcels(own, own) == 1.0
+    assert baselines.constant_parcels(own, samples["simulated_fmri_area_mask"]) < 0.7
 
 
 def test_floors():
