@@ -1,5 +1,5 @@
 # Every target installs what it needs: each works on a clean clone with Python >= 3.11 and make.
-#   make demo    ask the bundled model about the files in examples/, write images to out/
+#   make demo    ask the bundled model about scenes it has never seen, write a page with drawings to out/
 #   make test    linter, type checker and all tests
 #   make bench   the benchmarks, each printing its report
 #   make docs    the documentation as web pages, in out/site
@@ -30,7 +30,7 @@ $(VENV)/pyvenv.cfg:
 
 $(CORE): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
 	$(INSTALL) torch
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[world,video,fmri]'
 	@touch $@
 
 $(FULL): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
@@ -46,7 +46,7 @@ $(DOCS): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
 setup: $(FULL)
 
 demo: $(CORE)
-	$(BIN)/python examples/demo.py
+	$(BIN)/deixis demo out
 
 test: lint unit
 

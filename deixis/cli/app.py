@@ -20,10 +20,24 @@ from deixis.cli.terminal import log_lines_said, open_streams, say
 from deixis.cli.termination import ended_cleanly
 from deixis.errors import InputError
 
-VERBS = ("ablate", "ask", "chat", "convert", "data", "doctor", "eval", "export", "finetune", "models", "train", "world")
+VERBS = (
+    "ablate",
+    "ask",
+    "chat",
+    "convert",
+    "data",
+    "demo",
+    "doctor",
+    "eval",
+    "export",
+    "finetune",
+    "models",
+    "train",
+    "world",
+)
 GROUPS: dict[str, tuple[str, ...]] = {"data": ("read", "build", "show", "stats", "check")}
 """The verbs that are a folder of verbs, in the order in which they are used."""
-WRITING = ("ablate", "convert", "data", "export", "finetune", "train", "world")
+WRITING = ("ablate", "convert", "data", "demo", "export", "finetune", "train", "world")
 """Verbs that write the paths that they are given into files, which hold text."""
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 DEBUG = "--debug"

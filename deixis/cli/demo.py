@@ -1,0 +1,111 @@
+"""`deixis demo`: questions about every modality of a model, as drawings and one page."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deixis.cli.arguments import Device, ModelName, check_model
+from deixis.cli.terminal import console, say
+from deixis.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from deixis.geometry import Region
+    from deixis.samples.sample import Sample
+    from deixis.signals import Signal
+
+PAGE = "index.html"
+SPLIT, IMAGE_PX = "test", 512
+SHOWN: dict[str, dict[str, tuple[str, int]]] = {
+    "image": {
+        "a region → text": ("name", 868),
+        "text → a box": ("phrase_box", 866),
+        "reasoning → a mask": ("reasoning", 866),
+        "everything in it": ("grounded_caption", 867),
+        "an absent object": ("absence", 867),
+    },
+    "audio": {"a segment → text": ("name", 15), "text → a time span": ("event_span", 15)},
+    "point_cloud": {"a region → text": ("name", 577), "text → points": ("phrase_mask", 577)},
+}
+"""What is asked of each subject of the world: heading -> (task, seed of the scene, which no model was trained on)."""
+
+
+def run(
+    out: Annotated[Path, typer.Argument(help="Folder for the page and the drawings.")] = Path("out"),
+    model: ModelName = "bundled",
+    device: Device = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Ask a model about scenes of the generated world in every modality that it takes.
+
+    Writes a drawing of each answer and one page with all of them, beside the right answers.
+    """
+    check_model(model, device)
+    from deixis.cli.answers import answer_lines, open_model
+    from deixis.conversation import question_sample
+    from deixis.visualize.answers_page import ShownAnswer, ShownGroup, write_answers_page
+
+    asked = open_model(model, device)
+    questions = {
+        name: list(_samples(name)) for name in SHOWN if set(name.split("+")) <= set(asked.abilities["signals"])
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    groups, screen = [], console()
+    for subject, own in questions.items():
+        title = subject.replace("_", " ").replace("+", " and ")
+        screen.print(title, style="bold")
+        shown = []
+        for heading, sample in own:
+            screen.print(f"  {heading}: {sample.turns[0].user}", style="dim", markup=False, highlight=False)
+            try:
+                answer = asked.answer([question_sample(*_question(sample, out))])[0]
+            except UnsupportedError as error:  # a model without regions, or without masks
+                screen.print(f"    {error}", markup=False, highlight=False)
+                continue
+            for line in answer_lines(answer):
+                screen.print(f"    {line}", markup=False, highlight=False)
+            drawing = out / f"{sample.task}.png"
+            answer.draw(drawing)
+            shown.append(ShownAnswer(heading, drawing, f"{answer.question} {answer.text}", _expected(sample)))
+        groups.append(ShownGroup(title, shown))
+    about = (
+        f"{asked.name}. The scenes are generated, and none was trained on; the right answer stands under each drawing."
+    )
+    write_answers_page(out / PAGE, "Deixis: ask about anything you can point at", about, groups)
+    say(f"{sum(len(group.answers) for group in groups)} answers in {out / PAGE}")
+    if open_page:
+        typer.launch(str((out / PAGE).resolve()))
+
+
+def _samples(subject: str) -> Iterator[tuple[str, "Sample"]]:
+    """The questions about a subject with their headings, as samples with the right answers."""
+    from deixis.world.generate import every_question, question_rng, world_facts
+
+    for heading, (task, seed) in SHOWN[subject].items():
+        facts = world_facts(SPLIT, seed, subject, size_px=IMAGE_PX)
+        yield heading, every_question(facts, question_rng(SPLIT, seed, subject), task)[0]
+
+
+def _question(sample: "Sample", out: Path) -> tuple[str, list["Signal"], list["Region"]]:
+    """(question, signals, regions) of a sample, whose media are written beside the page."""
+    from deixis.geometry import named_regions
+    from deixis.samples.conversations import with_turns
+    from deixis.samples.media import write_medium
+    from deixis.signals import MODALITIES, open_signal
+
+    first = with_turns(sample, sample.turns[:1])
+    signals = []
+    for medium in sample.signals:
+        path = out / f"{medium.id.replace('/', '-')}{MODALITIES[medium.modality].file_suffix}"
+        write_medium(medium, path)
+        signals.append(open_signal(path, medium.modality))
+    user = first.turns[0].user
+    return user, signals, list(first.regions[: len(named_regions(user))])
+
+
+def _expected(sample: "Sample") -> str:
+    """The right answer as text alone."""
+    from deixis.geometry import parse_markup, without_references
+
+    return without_references(parse_markup(sample.turns[0].assistant))
