@@ -115,7 +115,7 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
 
 
 def region_lines(answer: "Answer") -> Iterator[str]:
-    """One line a region, or for a phrase that stands for nothing."""
+    """One line a region, or for a phrase that stands for nothing; last the warnings."""
     rows: list[tuple[str, ...]] = []
     for phrase in answer.phrases:
         words = phrase.text
@@ -125,6 +125,7 @@ def region_lines(answer: "Answer") -> Iterator[str]:
         yield f"  {row}"
     if len(rows) > LIMIT:
         yield f"  and {len(rows) - LIMIT} more"
+    yield from (f"warning: {sentence}" for sentence in answer.warnings)
 
 
 def aligned(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -50,6 +50,7 @@ class Answer:
     raw: str = field(default="", repr=False)
     question: str = field(default="", repr=False)  # as it was asked, in markup
     asked: tuple[Region, ...] = field(default=(), repr=False)  # the regions {0}, {1}, ... of the question
+    warnings: tuple[str, ...] = ()  # reasons to doubt the answer, a sentence each
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -103,6 +104,7 @@ class Answer:
             "phrases": phrases,
             "model": self.model,
             "seconds": round(self.seconds, 3),
+            "warnings": list(self.warnings),
         }
 
     def to_coco(self) -> dict[str, Any]:

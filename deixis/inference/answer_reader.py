@@ -61,7 +61,8 @@ class AnswerReader:
             for p in parsed.phrases
         )
         signals = tuple(reference.values for reference in self.sample.signals)
-        return Answer(parsed.text, phrases, signals, name, seconds, raw, *last_question(self.sample))
+        warnings = self.engine.warnings(self.sample, self.signals)
+        return Answer(parsed.text, phrases, signals, name, seconds, raw, *last_question(self.sample), warnings)
 
     def regions(self, parsed: ParsedRegion, phrase: str) -> list[Region]:
         """The regions of one parsed region of a phrase, in file units; none for one that lies on padding only."""

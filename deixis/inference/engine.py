@@ -24,6 +24,7 @@ from deixis.inference.kv_cache import open_cache
 from deixis.inference.lru_cache import LRUCache
 from deixis.inference.prefix_cache import Keys, PrefixCache, place_of, region_contents, token_keys
 from deixis.inference.signal_encoder import EncodedSignal, SignalEncoder, joined
+from deixis.inference.training_distribution import TrainingDistribution
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.prepared import prompt_tensors
 from deixis.samples.sample import Sample
@@ -44,10 +45,19 @@ class Prompts:
 
 
 class Engine:
-    """A network and its processor with a cache of encoded signals and prompt prefixes of at most `cache_bytes`."""
+    """A network and its processor with a cache of encoded signals and prompt prefixes of at most `cache_bytes`.
 
-    def __init__(self, network: DeixisForConditionalGeneration, processor: DeixisProcessor, cache_bytes: int):
-        self.network, self.processor = network, processor
+    distribution: what the model was trained on, for warnings; None where it is not known.
+    """
+
+    def __init__(
+        self,
+        network: DeixisForConditionalGeneration,
+        processor: DeixisProcessor,
+        cache_bytes: int,
+        distribution: TrainingDistribution | None = None,
+    ):
+        self.network, self.processor, self.distribution = network, processor, distribution
         self.cache = LRUCache(cache_bytes)
         self.encoder = SignalEncoder(network, processor, self.cache)
         self.prefixes = PrefixCache(network.config.text_config, self.cache)
@@ -110,6 +120,18 @@ class Engine:
             use_cache=False,
         )
         return output.last_hidden_state
+
+    def warnings(self, sample: Sample, signals: Sequence[EncodedSignal]) -> tuple[str, ...]:
+        """A sentence for each signal of a question, encoded, that does not look like the model's training signals."""
+        if self.distribution is None:
+            return ()
+        opened = zip(sample.signals, signals, strict=True)
+        found = [
+            self.distribution.warning(own.name, own.modality, encoded.encoded.fields[own.modality])
+            for own, encoded in opened
+            if encoded.encoded is not None
+        ]
+        return tuple(dict.fromkeys(sentence for sentence in found if sentence))
 
     def _stop_criteria(self) -> StopCriteria:
         config, tokenizer, stops = self.network.config, self.processor.tokenizer, self.stop_strings

@@ -21,6 +21,7 @@ from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions, gener
 from deixis.inference.memory import choose_dtype
 from deixis.inference.stream import StreamEvent, StreamParser, events_of
 from deixis.inference.teacher_forcing import Scored, score
+from deixis.inference.training_distribution import TrainingDistribution, read_distribution
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
 from deixis.model.devices import choose_device, dtype_named
 from deixis.options import checked_arguments, shown
@@ -35,6 +36,7 @@ CACHE_BYTES = 2 << 30
 
 class Model:
     """Answers questions about files. Made by `load`; `network` and `processor` are transformers' own classes.
+    distribution: what it was trained on, for warnings.
 
     Encoded signals, and keys and values of earlier prompts, are cached for the next question, at most `cache_bytes` of
     them. They belong to these weights: call `clear_cache` after training them.
@@ -46,9 +48,10 @@ class Model:
         processor: DeixisProcessor,
         name: str,
         cache_bytes: int = CACHE_BYTES,
+        distribution: TrainingDistribution | None = None,
     ):
         self.network, self.processor, self.name = network, processor, name
-        self.engine = Engine(network, processor, cache_bytes)
+        self.engine = Engine(network, processor, cache_bytes, distribution)
 
     @property
     def device(self) -> torch.device:
@@ -252,9 +255,15 @@ def load(
     if quantization is not None:
         from deixis.checkpoints.quantization import open_quantized
 
-        return Model(*open_quantized(opened, chosen, quantization, place), opened.title, cache_bytes)
+        parts = open_quantized(opened, chosen, quantization, place)
+        return Model(*parts, opened.title, cache_bytes, _distribution(opened))
     network, processor = open_pretrained(opened, chosen)
-    return Model(network.to(place), processor, opened.title, cache_bytes)
+    return Model(network.to(place), processor, opened.title, cache_bytes, _distribution(opened))
+
+
+def _distribution(opened: Opened) -> TrainingDistribution | None:
+    """What the model was trained on; with an adapter it was trained further, on other data."""
+    return None if opened.adapter is not None else read_distribution(opened.small)
 
 
 def _packed(
@@ -274,7 +283,7 @@ def _packed(
         )
     stored = dtype_named(str(opened.config.dtype or "bfloat16").removeprefix("torch."))
     dtype = choose_dtype(opened, place, wanted or stored, opened.packed)
-    return Model(*open_pretrained(opened, dtype), opened.title, cache_bytes)
+    return Model(*open_pretrained(opened, dtype), opened.title, cache_bytes, _distribution(opened))
 
 
 def _classifier(opened: Opened, place: torch.device, smaller: dict[str, Any]) -> Model:

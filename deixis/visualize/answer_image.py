@@ -20,6 +20,7 @@ from deixis.visualize.canvas import (
     LINE_HEIGHT,
     PALETTE,
     POINTED,
+    WARNING,
     Word,
     flow,
     marked,
@@ -34,7 +35,7 @@ MIN_SIDE_PX, MAX_SIDE_PX = 640, 1280
 """Smaller images are enlarged and larger ones reduced, so that lines and letters fit them."""
 MIN_WIDTH_PX = 640  # of what has no width of its own, and of the lines of text
 MARGIN_PX, GAP_PX = 24, 16
-QUESTION_PX, ANSWER_PX, NAME_PX, CHIP_PX = 18, 22, 13, 14
+QUESTION_PX, ANSWER_PX, WARNING_PX, NAME_PX, CHIP_PX = 18, 22, 15, 13, 14
 MAX_LINES = 12
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".svg": "SVG"}
 QUALITY = 92  # of JPEG and WebP: letters stay clean
@@ -49,6 +50,7 @@ class Drawable(Protocol):
     phrases: Sequence[Any]
     signals: Sequence[Signal]
     asked: Sequence[Region]
+    warnings: Sequence[str]
 
 
 def drawing_format(path: Path) -> str:
@@ -96,6 +98,8 @@ def answer_drawing(answer: Drawable) -> Drawing:
     for number, (signal, own) in enumerate(zip(answer.signals, drawn, strict=True)):
         blocks[f"signal-{number}"] = _signal_block(signal, own, width, len(answer.signals) > 1)
     blocks["answer"] = _text_block(_answer_words(answer), width, ANSWER_PX)
+    warned = [word for sentence in answer.warnings for word in words_of(f"Warning: {sentence}.", WARNING)]
+    blocks["warnings"] = _text_block(warned, width, WARNING_PX)
     return _stacked({name: block for name, block in blocks.items() if block.height_px}, width)
 
 

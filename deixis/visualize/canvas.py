@@ -23,6 +23,7 @@ POINTED: Colour = (255, 198, 26)
 """What a person points at with a question: like none of the answers' colours."""
 INK: Colour = (24, 26, 34)
 GREY: Colour = (122, 124, 132)
+WARNING: Colour = (176, 84, 12)
 WHITE: Colour = (255, 255, 255)
 CHIP_TEXT_PX = 11
 CHIP_HEIGHT, CHIP_PADDING, CHIP_CORNER = 15 / 11, 8 / 11, 4 / 11
