@@ -31,8 +31,8 @@ from deixis.world.generate import WORLD_MODALITIES, world_facts
 
 TRAINED_ON = "a generated world"
 FIT_SEED = 1_000_000  # scenes of the train split from here on
-WORLD_SHARE = 0.99  # of the scenes of the validation split, at least so many are inside
-REAL_SHARE = 0.02  # of the real files that help to choose, at most so many are inside
+QUANTILES = (1.0, 0.999, 0.995, 0.99)  # of the distances of validation scenes, which a threshold may be
+OUTSIDE = 0.98  # of the real files that help to choose, at least so many must be, for a quantile above the last
 MAX_FILES = 60  # of a set
 
 
@@ -71,10 +71,13 @@ def _signals(source: Path, modality: str) -> Iterator[Signal]:
 
 
 def with_threshold(gaussian: FeatureGaussian, val: np.ndarray, real: list[np.ndarray]) -> FeatureGaussian:
-    """In the middle, on a log scale, between the world and the real files; of the world alone, a margin above it."""
-    low = float(np.quantile(gaussian.distance(val), WORLD_SHARE))
-    high = float(np.quantile(gaussian.distance(np.concatenate(real)), REAL_SHARE)) if real else 1.5 * low
-    return replace(gaussian, threshold=max(low, float(np.sqrt(low * max(high, low)))))
+    """The highest of `QUANTILES` of the world's distances beyond which enough of the real files lie, else the last."""
+    distances = gaussian.distance(np.concatenate(real)) if real else np.zeros(0)
+    limits = [float(limit) for limit in np.quantile(gaussian.distance(val), QUANTILES)]
+    found = (
+        next((limit for limit in limits if (distances > limit).mean() >= OUTSIDE), limits[-1]) if real else limits[0]
+    )
+    return replace(gaussian, threshold=found)
 
 
 def main() -> None:

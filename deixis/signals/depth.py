@@ -186,6 +186,7 @@ DEPTH = Modality(
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
+    tokenizers={"stem": "deixis.model.tokenizers.stems:ImageTokenizer"},
     parameter="unit_m",
     open_pair=open_pair,
     upsample="deixis.model.masks.pointing_head:Upsample2d",

@@ -151,6 +151,7 @@ NORMAL = Modality(
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
+    tokenizers={"stem": "deixis.model.tokenizers.stems:ImageTokenizer"},
     open_pair=open_pair,
     upsample="deixis.model.masks.pointing_head:Upsample2d",
     cells="deixis.model.masks.cells:PixelCells",

@@ -15,16 +15,18 @@ FINE_STRIDE = 4
 @no_type_check
 @dataclass(frozen=True)
 class FrameOptions(Checked):
-    """Options of modalities whose images are encoded one by one, by the vision model's own patches.
+    """Options of modalities that are images: frames of a video, a depth map, normals.
 
     Attributes:
+        tokenizer: "patch" (the vision model's own patches, images encoded one by one) or "stem" (convolutions of its
+            own; the encoder looks at all frames of a video at once).
         size_px: side of the images, as the preparation makes them.
-        patch_px: side of the vision model's patches.
+        patch_px: side of a token's patch.
         early_dim: channels of the early feature map; 0 for no masks in this modality.
         pool_frames: frames, or the map and its image, are averaged (OneLLM); otherwise they stay apart in time.
     """
 
-    tokenizer: Literal["patch"] = "patch"
+    tokenizer: Literal["patch", "stem"] = "patch"
     size_px: Count = 224
     patch_px: Count = 16
     early_dim: Natural = 0
@@ -33,6 +35,12 @@ class FrameOptions(Checked):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.tokenizer == "stem":
+            check_stem("patch_px", self.patch_px, self.size_px)
+            if self.pool_frames:
+                raise ConfigError(
+                    "pool_frames: expected false beside tokenizer: stem, which keeps frames apart; got true"
+                )
         if getattr(self, "paired", False) and not self.pool_frames:
             raise ConfigError("paired: an image beside its map is averaged with it; set pool_frames too")
 

@@ -53,6 +53,14 @@ from deixis.signals.image import ImageOptions
         pytest.param(
             {"signals": {"audio": {"window_s": 7.9}}}, "signals.audio.stride: expected 16, .*; got 16 for 790"
         ),
+        pytest.param(
+            {"signals": {"depth": {"tokenizer": "stem", "size_px": 60}}},
+            "signals.depth.patch_px: expected 16, .*; got 16 for 60",
+        ),
+        pytest.param(
+            {"signals": {"video": {"tokenizer": "stem", "size_px": 64, "pool_frames": True}}},
+            "signals.video.pool_frames: expected false beside tokenizer: stem, .*; got true",
+        ),
         pytest.param({"image": {}}, "image: expected the options of a modality under signals; got them beside it"),
         pytest.param({"signals": {"imagge": {}}}, "signals.imagge: unknown field; .*; did you mean 'image'?"),
         pytest.param({"text_config": {"model_type": "no_such_model"}}, "Unrecognized model identifier: no_such_model"),

@@ -7,7 +7,7 @@ import torch
 from deixis import Box, Box3D, Mask, Point, PointSet, Span
 from deixis.model import DeixisForConditionalGeneration
 from deixis.model.fusion import SignalBatch
-from tests.toy import toy_audio, toy_image, toy_network, toy_point_cloud
+from tests.toy import toy_audio, toy_image, toy_network, toy_point_cloud, toy_tokenizer
 
 MASK = np.zeros((24, 40), bool)
 MASK[5:15, 8:30] = True
@@ -256,3 +256,24 @@ def test_the_fields_hold_the_signals_of_their_kind_in_order(toy):
         "point_cloud": 2,
     }
     torch.testing.assert_close(encoded.fields["image"].fine[1:], second.fine)
+
+
+def test_a_video_through_convolutions_of_its_own_is_encoded_as_a_whole():
+    options = {"tokenizer": "stem", "size_px": 32, "patch_px": 16, "early_dim": 8, "frames": 3}
+    network, _ = toy_network(toy_tokenizer(), video=options)
+    values = torch.randn(2, 3, 3, 32, 32)
+    field = network.field_encoder(values, "video")
+    assert (field.grid, field.fine_grid) == ((3, 2, 2), (3, 8, 8))
+    assert (field.tokens.shape[:2], field.fine.shape[:2]) == ((2, 12), (2, 192))
+    torch.testing.assert_close(field.positions[0, 5], torch.tensor([0.75, 0.25, 0.5]))  # frame 1, row 0, column 1
+    moved = values.clone()
+    moved[1, 0] += 1  # the first frame of the second video
+    changed = (network.field_encoder(moved, "video").tokens - field.tokens).abs().amax(-1) > 1e-6
+    assert (changed[0].any(), changed[1].all()) == (False, True)  # its last frame has looked at the first
+
+
+def test_a_map_through_convolutions_of_its_own():
+    options = {"tokenizer": "stem", "size_px": 32, "patch_px": 16, "early_dim": 8}
+    network, _ = toy_network(toy_tokenizer(), depth=options)
+    field = network.field_encoder(torch.randn(2, 3, 32, 32), "depth")
+    assert (field.grid, field.tokens.shape[:2], field.fine.shape[:2]) == ((2, 2), (2, 4), (2, 64))

@@ -2,8 +2,8 @@
 
 Tokenizers and upsampling modules are those that each modality names (`deixis.signals.Modality`). Modalities made of
 pixels need no tokenizer: with tokenizer "patch" they go through the vision model's own patches. Frames of a video, and
-the image beside its depth or normal map, are encoded one by one; they stay apart in time, or are averaged
-(`pool_frames`, OneLLM).
+the image beside its depth or normal map, are then encoded one by one; they stay apart in time, or are averaged
+(`pool_frames`, OneLLM). A video's own tokenizer ("stem") has them encoded together.
 """
 
 import inspect
@@ -52,7 +52,8 @@ class FieldEncoder(nn.Module):
         Several images per signal (batch, view, 3, side, side), frames or tiles, are encoded one by one and joined.
         """
         record = MODALITIES[modality]
-        if not record.patches or values.ndim == 4:
+        is_whole = modality in self.tokenizers and record.views == "frames"  # its tokenizer takes all frames
+        if not record.patches or values.ndim == 4 or is_whole:
             return self._encode(values, modality)
         field, views = self._encode(values.flatten(0, 1), modality), values.shape[1]
         if record.views == "tiles":

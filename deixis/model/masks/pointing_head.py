@@ -6,6 +6,7 @@ cells, audio frames, cloud points). `PointingHead` maps a hidden state to a quer
 """
 
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -43,6 +44,19 @@ class Upsample2d(_UpsampleGrid):
     """Of tokens on (rows, columns)."""
 
     conv, transposed, mode = nn.Conv2d, nn.ConvTranspose2d, "bilinear"
+
+
+class UpsampleFrames(Upsample2d):
+    """Of tokens on (rows, columns), or on (frames, rows, columns), frame by frame."""
+
+    def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
+        if tokens.grid is None or tokens.early_grid is None or len(tokens.grid) == 2:
+            return super().forward(hidden, tokens)
+        assert tokens.early is not None, FINER
+        apart, frames = "batch (frame cell) dim -> (batch frame) cell dim", tokens.grid[0]
+        states, own, early = (rearrange(v, apart, frame=frames) for v in (hidden, tokens.tokens, tokens.early))
+        cells = super().forward(states, Tokens(own, None, tokens.grid[1:], early, None, tokens.early_grid[1:]))
+        return rearrange(cells, "(batch frame) cell out -> batch (frame cell) out", frame=frames)
 
 
 class Upsample1d(_UpsampleGrid):

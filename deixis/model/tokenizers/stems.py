@@ -57,6 +57,29 @@ class ImageTokenizer(nn.Module):
         return grid_tokens(self.patch(nn.functional.gelu(early)), early)
 
 
+class VideoTokenizer(nn.Module):
+    """As `ImageTokenizer` for every frame, whose early map also has what changes from one frame to the next.
+
+    Input (batch, frame, 3, side, side); tokens lie on (frame, row, column), so that the encoder looks at all frames at
+    once. The convolution over three frames begins as nothing: a still image has the features of its frames.
+    """
+
+    def __init__(self, dim: int, patch_px: int = 16, early_dim: int = 96):
+        super().__init__()
+        self.frame = ImageTokenizer(dim, patch_px, early_dim)
+        self.change = nn.Conv3d(early_dim, early_dim, (3, 1, 1), padding=(1, 0, 0))
+        for weight in self.change.parameters():
+            nn.init.zeros_(weight)
+
+    def forward(self, values: Float[Tensor, "batch frame 3 side side"]) -> Tokens:
+        frames = values.shape[1]
+        early = self.frame.stem(values.flatten(0, 1).to(self.change.weight.dtype))
+        early = early.unflatten(0, (-1, frames)).transpose(1, 2)  # (batch, channel, frame, row, column)
+        early = early + self.change(early)
+        patches = self.frame.patch(nn.functional.gelu(early).transpose(1, 2).flatten(0, 1))
+        return grid_tokens(patches.unflatten(0, (-1, frames)).transpose(1, 2), early)
+
+
 class AudioTokenizer(nn.Module):
     """Convolutions over the filterbank: the mel axis is folded into channels, time goes to `stride` frames a token.
 
