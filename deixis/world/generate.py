@@ -21,6 +21,7 @@ from deixis.world.questions.draft import Draft, Task
 from deixis.world.questions.fmri import FMRI_TASKS
 from deixis.world.questions.motion import MOTION_TASKS
 from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS
+from deixis.world.questions.same_time import AUDIO_IMU_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
 from deixis.world.questions.several import SEVERAL_TASKS
 from deixis.world.render import build_mesh, render, sample_cloud
@@ -84,6 +85,10 @@ def _image_and_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
     return PairFacts(_image(split, seed, rendering), _point_cloud(split, seed, rendering))
 
 
+def _audio_and_motion(split: str, seed: int, rendering: Rendering) -> Facts:
+    return PairFacts(_audio(split, seed, rendering), _motion(split, seed, rendering))
+
+
 WORLD: dict[str, Subject] = {
     "image": Subject(_image, IMAGE_TASKS | SEVERAL_TASKS, "", {"name": "region_name", "reasoning": "reasoning_mask"}),
     "audio": Subject(
@@ -101,6 +106,7 @@ WORLD: dict[str, Subject] = {
     ),
     "fmri": Subject(_fmri, FMRI_TASKS, "simulated_fmri_"),
     "image+audio": Subject(_image_and_audio, IMAGE_AUDIO_TASKS, "image_audio_"),
+    "audio+imu": Subject(_audio_and_motion, AUDIO_IMU_TASKS, "audio_imu_"),
     "image+point_cloud": Subject(_image_and_cloud, IMAGE_CLOUD_TASKS, "image_cloud_"),
 }
 """Two modalities are joined by a plus."""

@@ -31,7 +31,12 @@ def test_every_sound_has_one_maker_at_most():
 
 
 def test_regions_lie_on_the_signal_that_has_their_form(pairs):
-    forms = {"audio": {"span", "point"}, "image": {"mask", "box", "point"}, "point_cloud": {"points", "box3d", "point"}}
+    forms = {
+        "audio": {"span", "point"},
+        "imu": {"span"},
+        "image": {"mask", "box", "point"},
+        "point_cloud": {"points", "box3d", "point"},
+    }
     for subject, found in pairs.items():
         for sample in (s for facts in found[:12] for task in WORLD[subject].tasks for s in samples_of(facts, task)):
             modalities = [medium.modality for medium in sample.signals]
@@ -94,6 +99,23 @@ def test_the_same_thing_has_the_same_colours_in_both_views(pairs):
             cosine = lambda a, b: float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))  # noqa: E731
             right += [cosine(pixels, points) > cosine(pixels, other) for other in others]
     assert np.mean(right) > 0.9
+
+
+def test_who_stands_still_moves_least_and_who_hears_something_hears_it_then(pairs):
+    """By the deviation of the accelerometer, and the loudness of the clip, in the spans that answers name."""
+    deviations = {}
+    for facts in pairs["audio+imu"]:
+        clip, trace = (medium.values for medium in facts.media)
+        for sample in samples_of(facts, "doing"):
+            start_s, end_s = (round(s * facts.media[1].rate_hz) for s in sample.regions[-1].span)
+            moves = np.linalg.norm(trace[start_s:end_s, :3], axis=1).std()
+            deviations.setdefault(sample.turns[0].references[0], []).append(moves)
+        for sample in samples_of(facts, "heard_while"):
+            for region in sample.regions:
+                start, end = (round(s * RATE_HZ) for s in region.span)
+                assert clip[start:end].std() > 2 * np.median(np.abs(clip[: RATE_HZ // 10]))
+    still = deviations.pop("standing still")
+    assert max(np.median(still), 0.1) < min(np.median(own) for own in deviations.values())
 
 
 def test_events_of_no_kinds_but_those_given():

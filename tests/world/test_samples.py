@@ -67,8 +67,8 @@ def test_one_wording_changes_nothing_else(samples):
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD])
 def test_a_kind_alone_is_as_among_others(kind):
-    alone = [sample.to_json() for sample in world_samples("train", 5, (kind,))]
-    among = [s.to_json() for s in world_samples("train", 5) if [m.modality for m in s.signals] == kind.split("+")]
+    alone = [sample.to_json() for sample in world_samples("train", 1, (kind,))]
+    among = [s.to_json() for s in world_samples("train", 1) if [m.modality for m in s.signals] == kind.split("+")]
     assert alone == among
     assert alone
 

@@ -81,6 +81,11 @@ def _as_mask_request(sample: Sample, rng: np.random.Generator) -> Sample:
     return replace(sample, id=f"{sample.id}/marked", turns=(request,))
 
 
+def has_a_region(sample: Sample) -> bool:
+    """Whether there is something to point at."""
+    return bool(sample.regions)
+
+
 def has_one_region(sample: Sample) -> bool:
     """Whether the phrase fits one event only."""
     return len(sample.regions) == 1

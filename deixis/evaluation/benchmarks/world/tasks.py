@@ -16,6 +16,7 @@ from deixis.evaluation.benchmarks.world.sampling import (
     ends_with_region,
     ends_with_word,
     every,
+    has_a_region,
     has_one_region,
     is_implicit,
     is_unseen,
@@ -196,6 +197,9 @@ TASKS: dict[str, Task] = {
     "image_audio_source": Task(every("image+audio", "source"), (_name(metrics.OBJECTS),)),
     "image_audio_heard": Task(every("image+audio", "heard"), (_giou(),)),
     "image_audio_makes_sound": Task(yes_or_no("image+audio", "makes_sound"), (_yes_no(),)),
+    "audio_imu_doing": Task(every("audio+imu", "doing"), (_name(metrics.ACTIVITIES),)),
+    "audio_imu_heard_while": Task(every("audio+imu", "heard_while", has_a_region), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    "audio_imu_is_heard": Task(yes_or_no("audio+imu", "is_heard"), (_yes_no(),)),
     "image_cloud_same_thing": Task(yes_or_no("image+point_cloud", "same_thing"), (_yes_no(),)),
     "image_cloud_find_other": Task(every("image+point_cloud", "find_other"), (_name(metrics.OBJECTS), GIOU_ALONE)),
 }
