@@ -12,7 +12,9 @@ from collections.abc import Callable
 
 from benchmarks.measuring import command_line, publish
 from deixis.world.audio import sample_audio_clip
+from deixis.world.fmri_facts import fmri_facts
 from deixis.world.generate import world_samples
+from deixis.world.motion import sample_motion
 from deixis.world.render import render, sample_cloud
 from deixis.world.scene import sample_scene
 
@@ -22,9 +24,13 @@ CASES: dict[str, Callable[[int], object]] = {
     "image of 128 px, 2 x 2 rays per pixel": lambda seed: render(sample_scene("train", seed), 128, supersample=2),
     "audio of 4 to 8 s": lambda seed: sample_audio_clip("train", seed),
     "cloud of 2048 points": lambda seed: sample_cloud(sample_scene("train", seed)),
+    "motion trace of 8 to 10 s": lambda seed: sample_motion("train", seed),
+    "simulated fMRI response, with what it is to": lambda seed: fmri_facts("train", seed),
     "image with 6 questions, 2 x 2 rays": lambda seed: world_samples("train", seed, ("image",)),
     "audio with 6 questions": lambda seed: world_samples("train", seed, ("audio",)),
     "cloud with 6 questions": lambda seed: world_samples("train", seed, ("point_cloud",)),
+    "motion trace with 6 questions": lambda seed: world_samples("train", seed, ("imu",)),
+    "simulated fMRI response with 6 questions": lambda seed: world_samples("train", seed, ("fmri",)),
 }
 
 
