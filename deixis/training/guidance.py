@@ -60,12 +60,12 @@ def guided_tokens(markup: str, tokens: Sequence[str], phrase_open: str, seg: str
 
 
 def token_target(record: Region, prepared: Prepared, cells: int, tokens: int) -> Float[np.ndarray, " token"] | None:
-    """The target attention of a region over the `tokens` of its image or audio; sums to 1.
+    """The target attention of a region over the `tokens` of its signal; sums to 1.
 
     None where the region covers no token.
     """
     share = region_to_cells(record, replace(prepared, sam=None), cells)  # tokens lie in the encoder's own frame
-    pooled = load(MODALITIES[prepared.modality].cells)().pool(share, tokens)
+    pooled = load(MODALITIES[prepared.modality].cells)().pool(share, prepared, tokens)
     return pooled / pooled.sum() if pooled.sum() > 0 else None
 
 

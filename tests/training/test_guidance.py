@@ -19,6 +19,7 @@ from deixis.geometry import (
     letterbox_frame,
     window_frame,
 )
+from deixis.geometry.frames import video_frame
 from deixis.model.masks.cells import mask_cells
 from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference, Sample, Turn
@@ -96,6 +97,15 @@ def test_target_of_a_sound_lies_on_its_span():
     prepared = Prepared("audio", np.zeros((800, 64), np.float32), window_frame(8.0, 8.0))
     target = token_target(Region(span=(1.6, 2.4)), prepared, 200, 50)
     assert np.flatnonzero(target).tolist() == [10, 11, 12, 13, 14]
+
+
+def test_target_of_a_video_lies_on_its_frames_and_its_pixels():
+    place = video_frame(letterbox_frame((32, 32), (32, 32), "video"), 4.0)
+    prepared = Prepared("video", np.zeros((4, 3, 32, 32), np.float32), place)
+    tube = Region(box=(16.0, 0.0, 32.0, 16.0), time_s=(1.0, 3.0))
+    target = token_target(tube, prepared, 4 * 64, 4 * 4)
+    assert np.flatnonzero(target).tolist() == [1 * 4 + 1, 2 * 4 + 1]  # upper right of the second and third frame
+    assert target.sum() == pytest.approx(1.0)
 
 
 def test_a_region_that_covers_nothing_has_no_target():

@@ -77,7 +77,7 @@ class PixelCells:
         """One mask (height, width) in pixels of the file, which may be empty."""
         return [{"mask": logits_to_mask(logits, prepared)}]
 
-    def pool(self, share: Float[np.ndarray, " cell"], tokens: int) -> Float[np.ndarray, " token"]:
+    def pool(self, share: Float[np.ndarray, " cell"], prepared: Prepared, tokens: int) -> Float[np.ndarray, " token"]:
         """The mean over the cells of each token."""
         side, coarse = round(len(share) ** 0.5), round(tokens**0.5)
         return share.reshape(coarse, side // coarse, coarse, side // coarse).mean((1, 3)).ravel()
@@ -103,6 +103,12 @@ class FrameCells:
         masks = [cells_to_mask(own, prepared.frame) for own in logits.reshape(frames, -1)]
         return [{"mask": m, "time_s": (edges_s[i], edges_s[i + 1])} for i, m in enumerate(masks) if m.any()]
 
+    def pool(self, share: Float[np.ndarray, " cell"], prepared: Prepared, tokens: int) -> Float[np.ndarray, " token"]:
+        """The mean over the cells of each token, frame by frame."""
+        frames = len(prepared.values)
+        pooled = [PixelCells().pool(own, prepared, tokens // frames) for own in share.reshape(frames, -1)]
+        return np.concatenate(pooled)
+
 
 class TimeCells:
     """Equal parts of a window in time."""
@@ -115,7 +121,7 @@ class TimeCells:
         """Every span (start_s, end_s) that is marked."""
         return [{"span": span} for span in cells_to_spans(logits, prepared.frame)]
 
-    def pool(self, share: Float[np.ndarray, " cell"], tokens: int) -> Float[np.ndarray, " token"]:
+    def pool(self, share: Float[np.ndarray, " cell"], prepared: Prepared, tokens: int) -> Float[np.ndarray, " token"]:
         """The mean over the cells of each token."""
         return share.reshape(tokens, -1).mean(1)
 
@@ -144,6 +150,10 @@ class ParcelCells:
     def decode(self, logits: Float[Tensor, " cell"], prepared: Prepared) -> Decoded:
         """Indices of the voxels of the parcels that are marked."""
         return [{"points": np.flatnonzero((logits > 0).numpy()[prepared.indices])}]
+
+    def pool(self, share: Float[np.ndarray, " cell"], prepared: Prepared, tokens: int) -> Float[np.ndarray, " token"]:
+        """The cells themselves: a parcel is a token."""
+        return share
 
 
 def mask_to_cells(mask: Bool[np.ndarray, "h w"], frame: Frame, side: int) -> Float[np.ndarray, " cell"]:
