@@ -1,1 +1,1 @@
-"""The generated world: seeded 3-D scenes and audio clips with exact annotations, and questions about them."""
+"""The generated world: signals made from a seed, with exact annotations, and questions about them."""
