@@ -1,4 +1,4 @@
-"""Throughput of the world generator on one core: rendered scenes, audio, point clouds, whole samples with questions.
+"""Throughput of the world generator on one core: signals of a modality, and whole samples with questions.
 
 Seconds are processor time over all threads, so that neither other load on the machine nor a second core changes them.
 Run from the repository:
@@ -12,11 +12,14 @@ from collections.abc import Callable
 
 from benchmarks.measuring import command_line, publish
 from deixis.world.audio import sample_audio_clip
+from deixis.world.depth import sample_depth_map
 from deixis.world.fmri_facts import fmri_facts
 from deixis.world.generate import world_samples
 from deixis.world.motion import sample_motion
+from deixis.world.normal import sample_normal_map
 from deixis.world.render import render, sample_cloud
 from deixis.world.scene import sample_scene
+from deixis.world.video import sample_clip
 
 TARGET_PER_S = 60  # images of 128 px per second and core, so that training never waits
 CASES: dict[str, Callable[[int], object]] = {
@@ -24,6 +27,9 @@ CASES: dict[str, Callable[[int], object]] = {
     "image of 128 px, 2 x 2 rays per pixel": lambda seed: render(sample_scene("train", seed), 128, supersample=2),
     "audio of 4 to 8 s": lambda seed: sample_audio_clip("train", seed),
     "cloud of 2048 points": lambda seed: sample_cloud(sample_scene("train", seed)),
+    "depth map of 128 px": lambda seed: sample_depth_map(sample_scene("train", seed)),
+    "normal map of 128 px": lambda seed: sample_normal_map(sample_scene("train", seed)),
+    "video of 16 frames of 96 px": lambda seed: sample_clip("train", seed),
     "motion trace of 8 to 10 s": lambda seed: sample_motion("train", seed),
     "simulated fMRI response, with what it is to": lambda seed: fmri_facts("train", seed),
     "image with 6 questions, 2 x 2 rays": lambda seed: world_samples("train", seed, ("image",)),
@@ -31,6 +37,9 @@ CASES: dict[str, Callable[[int], object]] = {
     "cloud with 6 questions": lambda seed: world_samples("train", seed, ("point_cloud",)),
     "motion trace with 6 questions": lambda seed: world_samples("train", seed, ("imu",)),
     "simulated fMRI response with 6 questions": lambda seed: world_samples("train", seed, ("fmri",)),
+    "depth map with 6 questions": lambda seed: world_samples("train", seed, ("depth",)),
+    "normal map with 6 questions": lambda seed: world_samples("train", seed, ("normal",)),
+    "video with 6 questions": lambda seed: world_samples("train", seed, ("video",)),
 }
 
 

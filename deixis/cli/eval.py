@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from deixis.evaluation.reports.summary import Summary
     from deixis.evaluation.runner import EvaluationRun, ModelAdapter
     from deixis.inference import Model
+    from deixis.model.config import DeixisConfig
 
 TABLE_WIDTH = 136  # minimum: narrower, the notes would be columns of syllables
 RUNS = Path("runs/eval")
 BATCH, BATCH_OF_SMALL = 8, 32
 LONGEST_NAME = 80
+OF_MODEL = ("notation", "modalities")  # options that follow from the model where they are not given
 
 
 def run(
@@ -81,7 +83,7 @@ def run(
     where = _data(known, data)
     opened = answers.open_small(model, adapter)
     if opened.config is not None:
-        options.setdefault("notation", opened.config.notation.name)
+        options |= _of_model(opened.config, known, options)
     one, named = _play(known, where, options, mode, limit, batch)
     folder = out or RUNS / _folder_name(known.info.name, model, named, adapter)
     check_folder(folder)
@@ -114,6 +116,12 @@ def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str])
     return given
 
 
+def _of_model(config: "DeixisConfig", known: "Benchmark", given: Mapping[str, str]) -> dict[str, str]:
+    """The options that follow from the model: how it is asked, and about what where that is a choice."""
+    own = {"notation": config.notation.name, "modalities": ",".join(config.modalities)}
+    return {n: own[n] for n in OF_MODEL if n not in given and (n == "notation" or n in known.info.options)}
+
+
 def _data(known: "Benchmark", data: Path | None) -> Path:
     """The folder of the files; any for a benchmark that reads none. Raises InputError where it is missing."""
     if not known.info.required_files:
@@ -138,7 +146,9 @@ def _play(
     modes = known.info.modes
     chosen = mode or modes[0]
     check_choice(f"--mode of {known.info.name}", chosen, modes)
-    named = {name: value for name, value in options.items() if name != "notation" and not name.startswith(JUDGE_PREFIX)}
+    named = {
+        name: value for name, value in options.items() if name not in OF_MODEL and not name.startswith(JUDGE_PREFIX)
+    }
     named |= {"": chosen} if chosen != modes[0] else {}
     if limit is not None:
         named["limit"] = str(limit)

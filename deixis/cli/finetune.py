@@ -91,7 +91,7 @@ def run(
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
     train = training(recipe, ray, ray_address)
-    asked = _benchmarks(parted, limit, world_limit if opened.config.system == "deixis" else 0)
+    asked = _benchmarks(parted, limit, world_limit, opened.config)
     _tell(parted)
     check_and_show(recipe, folder / RUN, dry_run)
     if not dry_run:
@@ -179,15 +179,17 @@ def _recipe(
     return finetune_recipe(model, config, train, samples, parted.shards.get(VALIDATION), steps, seed, processes)
 
 
-def _benchmarks(parted: "Parted", limit: int, world: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
+def _benchmarks(
+    parted: "Parted", limit: int, world: int, config: "DeixisConfig"
+) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
     """What is asked before and after, by the folder of its run: held-out samples, and what must not be forgotten."""
     from deixis.evaluation.benchmarks.own_samples import OwnSamples
     from deixis.evaluation.benchmarks.world.benchmark import World
     from deixis.samples.held_out import TEST
 
     asked: dict[str, Any] = {"held-out": (OwnSamples(), parted.shards[TEST], {}, limit)}
-    if world:
-        asked["world"] = (World(), Path(), {"limit": str(world)}, world)
+    if world and config.system == "deixis":
+        asked["world"] = (World(), Path(), {"limit": str(world), "modalities": ",".join(config.modalities)}, world)
     return asked
 
 

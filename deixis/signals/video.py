@@ -202,6 +202,21 @@ def _check_bounds(count: int, duration_s: float, size_hw: tuple[int, int], name:
         )
 
 
+def write(values: Any, path: Path, rate_hz: float | None = None) -> None:
+    """Writes frames, uint8 (t, height, width, 3), as an MP4 of H.264, whose colours are nearly the same.
+
+    Raises InputError for another array, and without a rate.
+    """
+    from deixis.signals.video_files import write_frames
+
+    array = np.asarray(values)
+    if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3 or not array.size:
+        raise InputError(f"expected frames as uint8 (t, height, width, 3), got {array.dtype} {array.shape}")
+    if rate_hz is None:
+        raise InputError("expected the rate of a video, in frames a second, got none")
+    write_frames(array, path, check_rate(rate_hz, MIN_RATE_HZ, MAX_RATE_HZ, "frames", str(path)))
+
+
 VIDEO = Modality(
     name="video",
     noun="a video",
@@ -232,4 +247,6 @@ VIDEO = Modality(
     patches=True,
     folder="films",
     has_rate=True,
+    file_suffix=".mp4",
+    write=write,
 )

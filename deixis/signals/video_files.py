@@ -11,6 +11,7 @@ import math
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpeg,mpegts,mpegvide
 """FFmpeg's names of the containers that are opened: none of them refers to other files, as lists for playing do."""
 DECODER_BYTES_PER_PX = 16
 """What FFmpeg holds while it decodes: the frames that others refer to, those of its threads, and one as RGB."""
+WRITTEN_QUALITY = 10
+"""Of H.264, from 0 (without loss) to 51."""
+MAX_RATE_DENOMINATOR = 1001
 AHEAD_S = 2.0
 """Frames farther ahead than this are sought, not decoded up to."""
 WHOLE_SHARE = 0.95
@@ -345,3 +349,18 @@ def _opened(path: Path, name: str) -> Generator[Any]:
             f"'{name}': expected a whole video, but it cannot be read ({reason}); the file is probably cut short, "
             "damaged, or of another format."
         ) from cause
+
+
+def write_frames(frames: UInt8[np.ndarray, "frame h w 3"], path: Path, rate_hz: float) -> None:
+    """Writes frames as an MP4 of H.264 in the form that every player takes, where the sides are even numbers."""
+    import av
+
+    height, width = frames.shape[1:3]
+    with av.open(str(path), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", Fraction(rate_hz).limit_denominator(MAX_RATE_DENOMINATOR))
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuv444p" if height % 2 or width % 2 else "yuv420p"
+        stream.options = {"crf": str(WRITTEN_QUALITY)}
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
+        container.mux(stream.encode())

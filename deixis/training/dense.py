@@ -8,6 +8,7 @@ Step `s` of `DenseBatches` is a function of the recipe's seed and `s` alone, so 
 unbroken one, for any number of workers.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,22 +19,28 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from deixis.model.config import DeixisConfig
 from deixis.model.encoder.field import Field
 from deixis.model.encoder.field_encoder import FieldEncoder
+from deixis.model.masks.cells import fine_cells
 from deixis.model.prepared import Prepared
 from deixis.samples.sample import MediaReference
 from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
 from deixis.world.dense_targets import (
+    CLASS_COUNTS,
     EVENT_KINDS,
     DenseTargets,
     event_targets,
     fmri_targets,
     image_targets,
     point_cloud_targets,
+    video_targets,
+    without_colours,
 )
 from deixis.world.facts import EventFacts, Facts, SceneFacts
 from deixis.world.fmri_facts import FmriFacts
 from deixis.world.generate import SIZE_PX, world_facts
+from deixis.world.video_facts import VideoFacts
 
 NOTHING_WEIGHT = 0.25  # of cells that show nothing, against 1 for all others together
 BOX_WEIGHT = 4.0
@@ -42,31 +49,26 @@ BOX_WEIGHT = 4.0
 class DenseHeads(nn.Module):
     """Linear heads of one modality on both levels of its field.
 
-    Each token predicts `split` ** axes cells of a regular grid (its quarters in an image), or the point nearest its
-    centre in a point cloud.
+    split: the parts of a token that it predicts by themselves, along each axis of its grid (rows, columns; (2, 2) are
+    the quarters of an image's token). A token of a point cloud predicts the point nearest its centre.
     """
 
-    def __init__(self, token_dim: int, fine_dim: int, class_counts: tuple[int, ...], axes: int, split: int):
+    def __init__(self, token_dim: int, fine_dim: int, class_counts: tuple[int, ...], axes: int, split: tuple[int, ...]):
         super().__init__()
         self.class_counts, self.axes, self.split = class_counts, axes, split
         outputs = sum(class_counts) + 2 * axes
         self.fine = nn.Linear(fine_dim, outputs)
-        self.token = nn.Sequential(nn.LayerNorm(token_dim), nn.Linear(token_dim, outputs * split**axes))
+        self.token = nn.Sequential(nn.LayerNorm(token_dim), nn.Linear(token_dim, outputs * math.prod(split)))
 
     def forward(
         self, field: Field, classes: Int[Tensor, "batch cell names"], box: Float[Tensor, "batch cell bounds"]
     ) -> dict[str, Tensor]:
-        """Losses of the field against the targets of its fine cells, by name; `accuracy` of the first class name."""
+        """The loss of the field against the targets of its fine cells, and how right its classes are, by name."""
         fine = self._loss(self.fine(field.fine).float(), classes, box)
         token_classes, token_box = self._token_truth(field, classes, box)
         outputs = self.token(field.tokens).float().flatten(1).unflatten(1, (token_classes.shape[1], -1))
         token = self._loss(outputs, token_classes, token_box)
-        return {
-            "loss": fine["loss"] + token["loss"],
-            "kind": fine["kind"],
-            "colour": fine["colour"],
-            "box": token["box"],
-        }
+        return {**fine, "loss": fine["loss"] + token["loss"], "box": token["box"]}
 
     def _token_truth(self, field: Field, classes: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
         """The ground truth at the cells that each token covers, token by token."""
@@ -81,15 +83,15 @@ class DenseHeads(nn.Module):
         assert field.fine_grid is not None
         maps = truth.unflatten(1, field.fine_grid)
         # per axis, of the fine cells that a part of a token covers, the one in the middle
-        for axis, (cells, tokens) in enumerate(zip(field.fine_grid, field.grid, strict=True), 1):
-            step = cells // (tokens * self.split)
+        for axis, (cells, tokens, parts) in enumerate(zip(field.fine_grid, field.grid, self.split, strict=True), 1):
+            step = cells // (tokens * parts)
             index = torch.arange(step // 2, cells, step, device=truth.device)
             maps = maps.index_select(axis, index)
-        if len(field.grid) == 1:
-            return maps
-        rows, columns = field.grid
-        blocks = maps.unflatten(1, (rows, self.split)).unflatten(3, (columns, self.split))
-        return blocks.transpose(2, 3).flatten(1, 4)  # (batch, row, column, quarter...) flattened token by token
+        axes = len(field.grid)
+        for axis, (tokens, parts) in enumerate(zip(field.grid, self.split, strict=True)):
+            maps = maps.unflatten(1 + 2 * axis, (tokens, parts))
+        # (batch, row, part, column, part, ...) token by token
+        return maps.permute(0, *range(1, 2 * axes, 2), *range(2, 2 * axes + 1, 2), -1).flatten(1, 2 * axes)
 
     def _loss(self, outputs: Tensor, classes: Tensor, box: Tensor) -> dict[str, Tensor]:
         shown = classes[..., 0] > 0
@@ -103,7 +105,8 @@ class DenseHeads(nn.Module):
         box_loss = (bounds.sigmoid() - box).abs().mean(-1)[shown].mean() if shown.any() else bounds.sum() * 0
         hits = [(s.argmax(-1) == classes[..., i])[shown].float().mean() for i, s in enumerate(scores)]
         loss = sum(losses) + BOX_WEIGHT * box_loss
-        return {"loss": loss, "kind": hits[0], "colour": hits[min(1, len(hits) - 1)], "box": box_loss.detach()}
+        named = {"kind": hits[0]} | ({"colour": hits[1]} if len(hits) == 3 else {})  # maps have no colours
+        return {"loss": loss, **named, "box": box_loss.detach()}
 
 
 class DensePretrainer(nn.Module):
@@ -121,6 +124,13 @@ class DensePretrainer(nn.Module):
             losses |= {f"{modality}/{name}": value for name, value in result.items()}
         total = sum(losses[f"{modality}/loss"] for modality in batch)
         return {"loss": total, "losses": {name: value.detach() for name, value in losses.items()}}
+
+
+def dense_cells(config: DeixisConfig) -> dict[str, int]:
+    """The number of fine cells of every modality whose cells have targets; a video's averaged frames have none."""
+    averaged = {name for name, options in config.signals.items() if getattr(options, "pool_frames", False)}
+    known = {name: count for name, count in fine_cells(config).items() if name in CLASS_COUNTS}
+    return {name: count for name, count in known.items() if name not in averaged or MODALITIES[name].axes != "xyt"}
 
 
 def training_facts(modality: str, seed: int, size_px: int = SIZE_PX) -> Facts:
@@ -142,9 +152,13 @@ def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
     if isinstance(facts, FmriFacts):
         assert prepared.indices is not None, "the network reads parcels"
         return fmri_targets(facts.brain, prepared.indices, prepared.values[:, :3])
+    if isinstance(facts, VideoFacts):
+        frames = len(prepared.values)
+        return video_targets(facts.clip, frames, round((cells // frames) ** 0.5))
     assert isinstance(facts, SceneFacts), f"{facts.subject} has no dense targets"
-    if facts.is_image:
-        return image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
+    if facts.shown.has_pixels:
+        targets = image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
+        return targets if facts.shown.has_colours else without_colours(targets)
     chosen = prepared.indices
     return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
 
@@ -158,7 +172,7 @@ class DenseBatches:
     """`make` for dense pretraining: {modality: {"values", "classes", "box"}}.
 
     `specs` by modality are the tensors that the network requires, `cells` the numbers of fine cells, `counts` the
-    signals of each modality per batch. Images and their targets are mirrored half of the time.
+    signals of each modality per batch. Images and depth maps are mirrored with their targets half of the time.
     """
 
     def __init__(self, specs: Mapping[str, Any], cells: Mapping[str, int], counts: Mapping[str, int], seed: int):
@@ -180,7 +194,9 @@ class DenseBatches:
         values, frame = to_tensor(signal, spec)
         indices = modality.indices(signal, spec) if modality.indices is not None else None
         targets = targets_of(facts, Prepared(name, values, frame, indices=indices), self.cells[name])
-        return _mirrored(values, targets) if modality.axes == "xy" and seed % 2 else (values, targets)
+        # a mirrored normal map would show surfaces that face the other way
+        is_mirrored = modality.axes == "xy" and name != "normal" and seed % 2
+        return _mirrored(values, targets) if is_mirrored else (values, targets)
 
 
 def _mirrored(values: np.ndarray, targets: DenseTargets) -> tuple[np.ndarray, DenseTargets]:

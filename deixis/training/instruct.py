@@ -18,7 +18,7 @@ from deixis.samples.sample import Sample
 from deixis.training.alignment import Alignment, caption_sample, contrast_loss
 from deixis.training.dense import signal_of, stacked, targets_of, training_facts
 from deixis.training.guidance import SAMPLE_IDS, AttentionGuide, GuidedRow, GuideSizes, collate_guided
-from deixis.world.dense_targets import CLASS_COUNTS, DenseTargets
+from deixis.world.dense_targets import DenseTargets
 from deixis.world.facts import Facts
 from deixis.world.generate import question_rng, sample_questions_about
 from deixis.world.questions.wording import wordings
@@ -134,7 +134,7 @@ def _frozen(module: nn.Module) -> dict[str, Tensor]:
 class InstructBatches:
     """`make` for instruction tuning: `counts` rows of each modality (or "pair") per batch, `questions` in each row.
 
-    `fine_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks; `task_weights`
+    `dense_cells` and `mask_cells` are the numbers of cells per modality of dense targets and of masks; `task_weights`
     those that differ from the world's own (`world.generate.task_weights`). captions: as `alignment.caption_sample`;
     rewording: as `world.questions.wording.wordings`.
     """
@@ -143,7 +143,7 @@ class InstructBatches:
         self,
         processor: DeixisProcessor,
         system: System,
-        fine_cells: dict[str, int],
+        dense_cells: dict[str, int],
         mask_cells: dict[str, int],
         counts: dict[str, int],
         questions: int,
@@ -156,7 +156,7 @@ class InstructBatches:
     ):
         self.captions, self.rewording = captions, rewording
         self.processor, self.system, self.counts = processor, system, counts
-        self.fine_cells, self.mask_cells = fine_cells, mask_cells
+        self.dense_cells, self.mask_cells = dense_cells, mask_cells
         self.questions, self.max_tokens, self.seed = questions, max_tokens, seed
         self.guide_sizes, self.task_weights = guide_sizes, task_weights
 
@@ -185,8 +185,8 @@ class InstructBatches:
             drawn = [caption_sample(sample) if self.captions else sample for sample in drawn]
             samples += [_behind(_jittered(_lowered(sample, rng), rng), len(prepared)) for sample in drawn]
             prepared += [self.processor.prepare(signal_of(medium)) for medium in facts.media]
-            if name in self.fine_cells and name in CLASS_COUNTS:  # networks without masks have no fine level
-                truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.fine_cells[name]))
+            if name in self.dense_cells:  # networks without masks have no fine level
+                truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.dense_cells[name]))
         row = GuidedRow(Row(prepared))
         for sample in samples:
             rendered = render(sample, prepared, self.processor, self.system.label_rule)

@@ -39,7 +39,7 @@ from deixis.systems.deixis.tokenizer import build_tokenizer, number_tokens
 from deixis.systems.part_layouts import part_plan, vocabulary_rows
 from deixis.systems.releases import PRESETS, RELEASES
 from deixis.training.recipe_file import Recipe
-from deixis.world.generate import world_samples
+from deixis.world.generate import WORLD, modalities_of, world_samples
 
 logger = logging.getLogger(__name__)
 PRESET = "preset"  # in `model`: the name of a preset whose fields the others change
@@ -88,7 +88,9 @@ def new_model(recipe: Recipe) -> NewModel:
     if "language_model" not in sources:
         if system != "deixis":
             raise ConfigError(f"init.language_model: expected the weights that a {system} begins from; got none")
-        tokenizer = build_tokenizer(_world_texts(recipe.seed, TEXT_SEEDS), recipe.vocab_size)
+        known = set(_modalities_of(sizes))
+        subjects = tuple(name for name in WORLD if known >= set(modalities_of(name))) or tuple(WORLD)
+        tokenizer = build_tokenizer(_world_texts(recipe.seed, TEXT_SEEDS, subjects), recipe.vocab_size)
         config = _config(sizes, tokenizer, len(tokenizer))
         model = NewModel(config, build_processor(config, tokenizer))
     else:
@@ -183,9 +185,9 @@ def _modalities_of(sizes: Mapping[str, Any]) -> list[str]:
 
 
 @lru_cache(maxsize=1)  # networks of one seed share them
-def _world_texts(seed: int, count: int) -> tuple[str, ...]:
-    """Questions and answers about the generated world, without markup."""
-    samples = (sample for s in range(count) for sample in world_samples("train", seed + s))
+def _world_texts(seed: int, count: int, subjects: tuple[str, ...]) -> tuple[str, ...]:
+    """Questions and answers about these subjects of the generated world, without markup."""
+    samples = (sample for s in range(count) for sample in world_samples("train", seed + s, subjects))
     turns = (text for sample in samples for turn in sample.turns for text in (turn.user, turn.assistant))
     return tuple(re.sub(r"\{[^}]*\}|[\[\]]", "", text) for text in turns)
 

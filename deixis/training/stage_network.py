@@ -15,7 +15,7 @@ from deixis.signals import MODALITIES
 from deixis.signals.modality import load
 from deixis.systems import system_of
 from deixis.training.alignment import caption_processor, caption_system
-from deixis.training.dense import DenseBatches, DensePretrainer
+from deixis.training.dense import DenseBatches, DensePretrainer, dense_cells
 from deixis.training.drawings import FOLDER as DRAWINGS
 from deixis.training.drawings import Drawings, drawn_samples
 from deixis.training.instruct import InstructBatches, Instructor
@@ -64,7 +64,7 @@ def stage_network(
     limit = stage.max_tokens
     captions = stage.alignment is not None
     own = (stage.questions, limit, seed, guide_sizes, stage.tasks, captions, stage.rewording)
-    batches = InstructBatches(processor, system, fine, masks, counts, *own)
+    batches = InstructBatches(processor, system, dense_cells(config), masks, counts, *own)
     if mixture is not None:
         count, world = stage.batch[DATA], batches if counts else None
         own = (guide_sizes, folder, world, captions, stage.random_crop)

@@ -9,16 +9,16 @@ from torch import nn
 from deixis.checkpoints import Opened, open_config_and_processor, open_pretrained
 from deixis.checkpoints.quantization import open_quantized
 from deixis.errors import ConfigError
-from deixis.model.masks.cells import fine_cells
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.model.processor import DeixisProcessor
 from deixis.signals import MODALITIES
-from deixis.training.dense import DenseHeads
+from deixis.training.dense import DenseHeads, dense_cells
 from deixis.training.new_model import new_model
 from deixis.training.processes import device
 from deixis.training.recipe_file import Recipe
 
-SPLIT = {1: 4, 2: 2, 3: 1}  # axes of a position -> parts of a token, per axis, that a dense head predicts
+SPLIT = {"t": (4,), "xy": (2, 2), "xyt": (1, 2, 2), "xyz": ()}
+"""The parts of a token that a dense head predicts, per axis of the grid, by the axes of a position."""
 
 
 def start_model(recipe: Recipe) -> tuple[DeixisForConditionalGeneration, DeixisProcessor]:
@@ -86,6 +86,6 @@ def dense_heads(model: DeixisForConditionalGeneration) -> nn.ModuleDict:
     from deixis.world.dense_targets import CLASS_COUNTS
 
     dim, fine = model.config.vision_config.hidden_size, model.config.pointing.dim
-    names = [name for name in fine_cells(model.config) if name in CLASS_COUNTS and model.config.has_fine]
-    axes = {name: len(MODALITIES[name].axes) for name in names}
-    return nn.ModuleDict({n: DenseHeads(dim, fine, CLASS_COUNTS[n], axes[n], SPLIT[axes[n]]) for n in names})
+    names = list(dense_cells(model.config)) if model.config.has_fine else []
+    axes = {name: MODALITIES[name].axes for name in names}
+    return nn.ModuleDict({n: DenseHeads(dim, fine, CLASS_COUNTS[n], len(axes[n]), SPLIT[axes[n]]) for n in names})

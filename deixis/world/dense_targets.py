@@ -1,12 +1,14 @@
-"""Targets of dense pretraining: the class and box of every image cell, point, part of a window in time, and parcel.
+"""Targets of dense pretraining: class and box of every cell of an image, map or video, point, part of a window, parcel.
 
 Class 0 is background, followed by the kinds, colours and parts in the order of `objects`; events have those of
-`EVENT_KINDS`; parcels respond or not, and have an area. Boxes are those of the object, event or area at the cell, in
-unit coordinates, lower then upper corner.
+`EVENT_KINDS`, maps no colours, and a video what an object does instead of its parts: nothing, or an action. Parcels
+respond or not, and have an area. Boxes are those of the object, event or area at the cell, in unit coordinates, lower
+then upper corner.
 """
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -17,11 +19,15 @@ from deixis.world.fmri import AREA_NAMES, Brain, parcel_areas, voxel_parcels
 from deixis.world.motion import ACTIVITY_NAMES
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, PART_NAMES
 from deixis.world.scene import Scene
+from deixis.world.video import ACTIONS, DURATION_S, Clip
 
 EVENT_KINDS: dict[str, tuple[str, ...]] = {"audio": EVENT_NAMES, "imu": ACTIVITY_NAMES}
 CLASS_COUNTS: dict[str, tuple[int, ...]] = {
     "image": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
     "point_cloud": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
+    "depth": (len(KIND_NAMES) + 1, len(PART_NAMES) + 1),
+    "normal": (len(KIND_NAMES) + 1, len(PART_NAMES) + 1),
+    "video": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(ACTIONS) + 2),
     "fmri": (2, len(AREA_NAMES) + 1),
     **{name: (len(kinds) + 1,) for name, kinds in EVENT_KINDS.items()},
 }
@@ -40,6 +46,11 @@ def _object_classes(scene: Scene, object_id: np.ndarray, part_id: np.ndarray) ->
     colours = np.array([0] + [COLOUR_NAMES.index(t.colour) + 1 for t in scene.objects])
     number = np.maximum(object_id, -1) + 1
     return np.stack([kinds[number], colours[number], np.where(object_id >= 0, part_id + 1, 0)], -1)
+
+
+def without_colours(targets: DenseTargets) -> DenseTargets:
+    """Targets of kinds and parts alone, of those of an image."""
+    return replace(targets, classes=targets.classes[:, [0, 2]])
 
 
 def image_targets(
@@ -99,3 +110,27 @@ def fmri_targets(
         own = unit_xyz[most == area]
         box[most == area] = np.concatenate([own.min(0), own.max(0)])
     return DenseTargets(np.stack([responds.astype(np.int64), most + 1], axis=1), box)
+
+
+def video_targets(clip: Clip, frames: int, side: int) -> DenseTargets:
+    """Targets of `frames` evenly chosen frames of a clip, a `side` x `side` grid over each, sampled at cell centres.
+
+    The box is that of the object in the frame, and its time that of what the object does, the whole clip if nothing.
+    """
+    shown = clip.object_id[((np.arange(frames) + 0.5) / frames * len(clip.object_id)).astype(int)]
+    count, size_px = len(clip.scene.objects), shown.shape[1]
+    doing, boxes = np.zeros(count + 1, np.int64), np.zeros((frames, count + 1, 6), np.float32)
+    doing[1:], boxes[:, 1:, 5] = 1, 1
+    for action in clip.actions:
+        doing[action.number + 1] = ACTIONS.index(action.name) + 2
+        boxes[:, action.number + 1, 2::3] = action.start_s / DURATION_S, action.end_s / DURATION_S
+    for frame, number in itertools.product(range(frames), range(count)):
+        rows, columns = np.nonzero(shown[frame] == number)
+        if len(rows):
+            boxes[frame, number + 1, :2] = columns.min() / size_px, rows.min() / size_px
+            boxes[frame, number + 1, 3:5] = (columns.max() + 1) / size_px, (rows.max() + 1) / size_px
+    centres = ((np.arange(side) + 0.5) / side * size_px).astype(int)
+    number = np.maximum(shown[:, centres][:, :, centres], -1).reshape(frames, -1) + 1
+    kinds_and_colours = _object_classes(clip.scene, number.ravel() - 1, np.zeros(number.size, np.int64))[:, :2]
+    classes = np.concatenate([kinds_and_colours, doing[number.ravel()][:, None]], 1)
+    return DenseTargets(classes, boxes[np.arange(frames)[:, None], number].reshape(-1, 6))

@@ -3,8 +3,9 @@
 Questions are asked only about clearly visible objects, and a phrase is used only if it fits exactly one object.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,7 +16,7 @@ from deixis.world.audio import EVENT_NAMES, RATE_HZ, Sound
 from deixis.world.events import Event
 from deixis.world.motion import MOTION_RATE_HZ, Motion, told_by
 from deixis.world.objects import KINDS, PART_NAMES
-from deixis.world.render import Cloud, View
+from deixis.world.render import Cloud, Surfaces, View
 from deixis.world.scene import Scene, SceneObject
 
 MIN_IMAGE_SHARE = 0.005  # of the image's pixels
@@ -62,40 +63,39 @@ class SignalFacts:
 
 
 @dataclass(frozen=True)
-class SceneFacts(SignalFacts):
-    """A scene as seen in one image or point cloud.
+class Shown:
+    """What a signal shows of a scene. noun: its name in questions. has_pixels: else it has points."""
 
-    share: fraction of pixels or points per object. object_id, part_id: object and part per pixel (h, w) or point (n,).
-    points_xyz: (n, 3) of a point cloud, in scene units.
-    """
+    noun: str
+    has_pixels: bool = True
+    has_colours: bool = True
+
+
+SHOWN: dict[str, Shown] = {
+    "image": Shown("picture"),
+    "point_cloud": Shown("cloud", has_pixels=False),
+    "depth": Shown("depth map", has_colours=False),
+    "normal": Shown("normal map", has_colours=False),
+    "video": Shown("video"),
+}
+
+
+@dataclass(frozen=True)
+class ObjectFacts(SignalFacts, ABC):
+    """The objects of a scene in a signal. share: of its pixels or points, per object; those of `min_share` count."""
 
     scene: Scene
     share: np.ndarray
     min_share: float
-    object_id: np.ndarray
-    part_id: np.ndarray
-    points_xyz: np.ndarray | None = None
 
     @property
-    def is_image(self) -> bool:
-        return self.medium.modality == "image"
-
-    @property
-    def mask_form(self) -> str:
-        """The form of a reference to the pixels or points of an object."""
-        return "mask" if self.is_image else "points"
-
-    @property
-    def xyz(self) -> np.ndarray:
-        """Points (n, 3) of a point cloud, in scene units."""
-        if self.points_xyz is None:
-            raise ValueError(f"{self.medium.id}: an image has no points")
-        return self.points_xyz
+    def shown(self) -> Shown:
+        return SHOWN[self.medium.modality]
 
     @property
     def noun(self) -> str:
         """The name of the signal in a question."""
-        return "picture" if self.is_image else "cloud"
+        return self.shown.noun
 
     @property
     def visible(self) -> list[int]:
@@ -111,8 +111,17 @@ class SceneFacts(SignalFacts):
         """Indices of the barely visible objects: neither their presence nor their absence may be stated."""
         return [i for i, share in enumerate(self.share) if MAX_ABSENT_SHARE < share < self.min_share]
 
+    @abstractmethod
+    def record(self, number: int) -> Region:
+        """The region of an object, in every form that the signal supports."""
+
     def object_at(self, number: int) -> SceneObject:
         return self.scene.objects[number]
+
+    def label(self, number: int) -> str:
+        """What an answer calls an object, without article: "red mug", or "mug" where no colours are seen."""
+        obj = self.object_at(number)
+        return f"{obj.colour} {obj.kind}" if self.shown.has_colours else obj.kind
 
     def matching(self, kind: str | None = None, colour: str | None = None) -> list[int]:
         """Indices of all clearly or barely visible objects of a kind and colour."""
@@ -126,6 +135,8 @@ class SceneFacts(SignalFacts):
     def phrase(self, number: int, rng: np.random.Generator) -> str | None:
         """A phrase that fits only this object, without article ("mug", "small red mug"); None if there is none."""
         obj = self.object_at(number)
+        if not self.shown.has_colours:
+            return self._colourless_phrase(number)
         if len(self.matching(obj.kind)) == 1 and rng.random() < 0.3:
             return obj.kind
         if len(self.matching(obj.kind, obj.colour)) == 1:
@@ -144,10 +155,57 @@ class SceneFacts(SignalFacts):
         alone = sum(self.object_at(i).size == obj.size for i in same) == 1
         return f"{obj.size} {obj.colour} {obj.kind}" if alone else None
 
+    def _colourless_phrase(self, number: int) -> str | None:
+        """The kind alone; of two of a kind the size, where both are clearly visible and it differs."""
+        obj = self.object_at(number)
+        same = self.matching(obj.kind)
+        if len(same) == 1:
+            return obj.kind
+        sizes = {self.object_at(i).size for i in same}
+        is_plain = len(same) == 2 == len(sizes) and set(same) <= set(self.visible)
+        return f"{obj.size} {obj.kind}" if is_plain else None
+
+
+@dataclass(frozen=True)
+class SceneFacts(ObjectFacts):
+    """A scene as seen in one image, map or point cloud.
+
+    object_id, part_id: object and part per pixel (h, w) or point (n,). points_xyz: (n, 3) of a point cloud, in scene
+    units.
+    """
+
+    object_id: np.ndarray
+    part_id: np.ndarray
+    points_xyz: np.ndarray | None = None
+
+    @property
+    def mask_form(self) -> str:
+        """The form of a reference to the pixels or points of an object."""
+        return "mask" if self.shown.has_pixels else "points"
+
+    @property
+    def xyz(self) -> np.ndarray:
+        """Points (n, 3) of a point cloud, in scene units."""
+        if self.points_xyz is None:
+            raise ValueError(f"{self.medium.id}: an image has no points")
+        return self.points_xyz
+
     def cells(self, number: int, part: str | None = None) -> np.ndarray:
         """Bool (h, w) or (n,): the pixels or points of an object or of one of its parts."""
         inside = self.object_id == number
         return inside if part is None else inside & (self.part_id == PART_NAMES.index(part))
+
+    def pointed_cells(self, region: Region, number: int, part: str | None = None) -> np.ndarray:
+        """Bool (h, w): the pixels of an object or part that a region of an image means, all of them for its box."""
+        inside = self.cells(number, part)
+        if region.mask is not None:
+            return inside & region.mask_array
+        if region.point is not None:
+            column, row = (int(v) for v in region.point)
+            only = np.zeros_like(inside)
+            only[row, column] = True
+            return inside & only
+        return inside
 
     def visible_parts(self, number: int) -> list[str]:
         """The clearly visible parts of an object; none for an object with a single part."""
@@ -158,15 +216,15 @@ class SceneFacts(SignalFacts):
     def record(self, number: int, part: str | None = None) -> Region:
         """The region of an object or part, in every form that the signal supports."""
         inside = self.cells(number, part)
-        if self.is_image:
+        if self.shown.has_pixels:
             return Region(box=pixel_box(inside), mask=inside)
         points = np.flatnonzero(inside)
         return Region(points=points, box3d=box_around(self.xyz[points]))
 
     def left_of(self, number: int) -> float:
-        """The horizontal position of an object: the mean column in an image, the mean x in a point cloud."""
+        """The horizontal position of an object: the mean column of pixels, the mean x of points."""
         inside = self.cells(number)
-        return float(np.nonzero(inside)[1].mean()) if self.is_image else float(self.xyz[inside, 0].mean())
+        return float(np.nonzero(inside)[1].mean()) if self.shown.has_pixels else float(self.xyz[inside, 0].mean())
 
 
 @dataclass(frozen=True)
@@ -218,10 +276,19 @@ def box_around(xyz: np.ndarray) -> tuple[float, float, float, float, float, floa
 
 def image_facts(scene: Scene, view: View) -> SceneFacts:
     """The annotations of a rendered image."""
-    size_hw = view.object_id.shape
-    medium = MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", size_hw=size_hw, values=view.rgb)
-    share = np.bincount(view.object_id.ravel() + 2, minlength=len(scene.objects) + 2)[2:] / view.object_id.size
-    return SceneFacts(medium, scene, share, MIN_IMAGE_SHARE, view.object_id, view.part_id)
+    return map_facts(scene, view, MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", values=view.rgb))
+
+
+def map_facts(scene: Scene, surfaces: Surfaces, medium: MediaReference) -> SceneFacts:
+    """The annotations of an image or map whose pixels show these surfaces; `medium` becomes its size."""
+    medium = replace(medium, size_hw=surfaces.object_id.shape)
+    share = object_shares(surfaces.object_id, len(scene.objects))
+    return SceneFacts(medium, scene, share, MIN_IMAGE_SHARE, surfaces.object_id, surfaces.part_id)
+
+
+def object_shares(object_id: np.ndarray, count: int) -> np.ndarray:
+    """Fraction of the pixels (h, w) of each of `count` objects; floor and sky are none."""
+    return np.bincount(object_id.ravel() + 2, minlength=count + 2)[2:] / object_id.size
 
 
 def point_cloud_facts(scene: Scene, cloud: Cloud) -> SceneFacts:

@@ -12,20 +12,27 @@ import numpy as np
 from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
+from deixis.world.depth import depth_facts, sample_depth_map
 from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, motion_facts, point_cloud_facts
 from deixis.world.fmri_facts import fmri_facts
 from deixis.world.motion import sample_motion
+from deixis.world.normal import normal_facts, sample_normal_map
 from deixis.world.pairs import PairFacts, scene_sounds
 from deixis.world.questions.audio import AUDIO_TASKS
+from deixis.world.questions.depth import DEPTH_TASKS
 from deixis.world.questions.draft import Draft, Task
 from deixis.world.questions.fmri import FMRI_TASKS
 from deixis.world.questions.motion import MOTION_TASKS
+from deixis.world.questions.normal import NORMAL_TASKS
 from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS
 from deixis.world.questions.same_time import AUDIO_IMU_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
 from deixis.world.questions.several import SEVERAL_TASKS
+from deixis.world.questions.video import VIDEO_TASKS
 from deixis.world.render import build_mesh, render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
+from deixis.world.video import VIDEO_SIZE_PX, sample_clip
+from deixis.world.video_facts import video_facts
 
 SIZE_PX = 128
 QUESTION_STREAM = 10  # the first random stream of questions, see `scene_rng`
@@ -68,6 +75,20 @@ def _point_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
     return point_cloud_facts(scene, sample_cloud(scene, mesh=build_mesh(scene)))
 
 
+def _depth(split: str, seed: int, rendering: Rendering) -> Facts:
+    scene = sample_scene(split, seed)
+    return depth_facts(scene, sample_depth_map(scene, rendering.size_px))
+
+
+def _normal(split: str, seed: int, rendering: Rendering) -> Facts:
+    scene = sample_scene(split, seed)
+    return normal_facts(scene, sample_normal_map(scene, rendering.size_px))
+
+
+def _video(split: str, seed: int, rendering: Rendering) -> Facts:
+    return video_facts(sample_clip(split, seed, min(rendering.size_px, VIDEO_SIZE_PX)))
+
+
 def _motion(split: str, seed: int, rendering: Rendering) -> Facts:
     return motion_facts(split, seed, sample_motion(split, seed))
 
@@ -98,6 +119,9 @@ WORLD: dict[str, Subject] = {
         {"name": "span_name", "event_span": "event_span", "event_mask": "event_mask"},
     ),
     "point_cloud": Subject(_point_cloud, CLOUD_TASKS, "cloud_"),
+    "depth": Subject(_depth, DEPTH_TASKS, "depth_"),
+    "normal": Subject(_normal, NORMAL_TASKS, "normal_"),
+    "video": Subject(_video, VIDEO_TASKS, "video_"),
     "imu": Subject(
         _motion,
         MOTION_TASKS,
@@ -126,6 +150,11 @@ def world_facts(split: str, seed: int, subject: str, supersample: int = 2, size_
 def task_name(subject: str, task: str) -> str:
     """The name of a task in samples and tables: region_name, span_name, else prefix and task, such as cloud_name."""
     return WORLD[subject].names.get(task, f"{WORLD[subject].prefix}{task}")
+
+
+def modalities_of(subject: str) -> tuple[str, ...]:
+    """The modalities of the signals that the questions about a subject come with."""
+    return tuple(subject.split("+"))
 
 
 def task_weights(subject: str, changed: Mapping[str, float] | None = None) -> dict[str, float]:

@@ -31,14 +31,21 @@ class SceneMesh:
 
 
 @dataclass(frozen=True)
-class View:
-    """An image (h, w, 3) and per pixel: object id (or FLOOR, SKY), part (-1: none), depth (inf: sky), unit normal."""
+class Surfaces:
+    """What each pixel (h, w) of an image shows: object id (or FLOOR, SKY), part (-1: none), depth along the ray (inf:
+    sky), unit normal in scene axes (0: sky)."""
 
-    rgb: UInt8[np.ndarray, "h w 3"]
     object_id: Int[np.ndarray, "h w"]
     part_id: Int[np.ndarray, "h w"]
     depth: Float[np.ndarray, "h w"]
     normal: Float[np.ndarray, "h w 3"]
+
+
+@dataclass(frozen=True)
+class View(Surfaces):
+    """An image (h, w, 3), and what its pixels show."""
+
+    rgb: UInt8[np.ndarray, "h w 3"]
 
 
 @dataclass(frozen=True)
@@ -91,17 +98,22 @@ class RayCaster:
         return self._scene.run(origins.astype(np.float32), directions.astype(np.float32), output=1)
 
 
-def pixel_rays(scene: Scene, size_px: int) -> Float[np.ndarray, "n 3"]:
-    """Unit directions (n, 3) through the pixel centres of a square image, row by row from the top left."""
+def camera_axes(scene: Scene) -> Float[np.ndarray, "3 3"]:
+    """Unit vectors of the camera in scene axes, row by row: right, up, and backward, towards who looks."""
     forward = scene.target - scene.camera
     forward = forward / np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
-    up = np.cross(right, forward)
+    return np.stack([right, np.cross(right, forward), -forward])
+
+
+def pixel_rays(scene: Scene, size_px: int) -> Float[np.ndarray, "n 3"]:
+    """Unit directions (n, 3) through the pixel centres of a square image, row by row from the top left."""
+    right, up, backward = camera_axes(scene)
     half = np.tan(np.deg2rad(FIELD_OF_VIEW_DEG) / 2)
     across = ((np.arange(size_px) + 0.5) / size_px * 2 - 1) * half
     x, y = np.meshgrid(across, -across)
-    rays = forward + x[..., None] * right + y[..., None] * up
+    rays = -backward + x[..., None] * right + y[..., None] * up
     return (rays / np.linalg.norm(rays, axis=-1, keepdims=True)).reshape(-1, 3).astype(np.float32)
 
 
@@ -111,22 +123,54 @@ def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMe
     Colours are the mean of `supersample` x `supersample` rays per pixel; object, part, depth and normal are those of
     the ray nearest to the pixel's centre.
     """
-    mesh = mesh or build_mesh(scene)
+    colour, surfaces = shaded(scene, size_px, supersample, mesh or build_mesh(scene))
+    rgb = with_noise(colour, scene_rng(scene.split, scene.seed, 1))
+    return View(**vars(surfaces), rgb=rgb)
+
+
+def with_noise(colour: Float[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
+    """Colours in [0, 1] as 8 bits, with the noise of a camera."""
+    noise = rng.standard_normal(colour.shape, np.float32) * 0.012
+    return (np.clip(colour + noise, 0, 1) * 255).round().astype(np.uint8)
+
+
+def shaded(
+    scene: Scene, size_px: int, supersample: int, mesh: SceneMesh
+) -> tuple[Float[np.ndarray, "h w 3"], Surfaces]:
+    """Colours in [0, 1] without noise, as the mean of a pixel's rays, and what the ray nearest its centre shows."""
     side = size_px * supersample
-    rays = pixel_rays(scene, side)
-    caster = RayCaster(mesh)
-    hits = caster.first_hits(np.tile(scene.camera, (len(rays), 1)), rays)
+    caster, rays, hits = _cast(scene, side, mesh)
     face, hit = hits["primID"], hits["primID"] >= 0
     normal = _hit_normals(mesh, hits)
-    depth = np.where(hit, hits["tfar"], np.inf)
     colour = _shade(scene, mesh, caster, rays, np.where(hit, hits["tfar"], 0.0), face, normal)
     colour = colour.reshape(size_px, supersample, size_px, supersample, 3).mean((1, 3))
-    noise = scene_rng(scene.split, scene.seed, 1).standard_normal(colour.shape, np.float32) * 0.012
-    rgb = (np.clip(colour + noise, 0, 1) * 255).round().astype(np.uint8)
-    middle = slice(supersample // 2, None, supersample)
-    maps = np.where(hit, mesh.face_object[face], SKY), np.where(hit, mesh.face_part[face], -1), depth
-    object_id, part_id, depth = (m.reshape(side, side)[middle, middle] for m in maps)
-    return View(rgb, object_id, part_id, depth, normal.reshape(side, side, 3)[middle, middle])
+    return colour, _surfaces(mesh, hits, normal, side, supersample)
+
+
+def surfaces_of(scene: Scene, size_px: int, mesh: SceneMesh | None = None) -> Surfaces:
+    """What the pixels of an image show, by one ray each through its centre; nothing is shaded."""
+    mesh = mesh or build_mesh(scene)
+    hits = _cast(scene, size_px, mesh)[2]
+    return _surfaces(mesh, hits, _hit_normals(mesh, hits), size_px, 1)
+
+
+def _cast(scene: Scene, side: int, mesh: SceneMesh) -> tuple[RayCaster, np.ndarray, dict[str, np.ndarray]]:
+    """The rays of `side` x `side` pixels, and their first hits."""
+    rays = pixel_rays(scene, side)
+    caster = RayCaster(mesh)
+    return caster, rays, caster.first_hits(np.tile(scene.camera, (len(rays), 1)), rays)
+
+
+def _surfaces(mesh: SceneMesh, hits: dict[str, np.ndarray], normal: np.ndarray, side: int, step: int) -> Surfaces:
+    face, hit = hits["primID"], hits["primID"] >= 0
+    middle = slice(step // 2, None, step)
+    maps = (
+        np.where(hit, mesh.face_object[face], SKY),
+        np.where(hit, mesh.face_part[face], -1),
+        np.where(hit, hits["tfar"], np.inf),
+        normal,
+    )
+    return Surfaces(*(m.reshape(side, side, *m.shape[1:])[middle, middle] for m in maps))
 
 
 def _hit_normals(mesh: SceneMesh, hits: dict[str, np.ndarray]) -> np.ndarray:

@@ -49,7 +49,9 @@ class Scene:
 
 
 def scene_rng(split: str, seed: int, stream: int) -> np.random.Generator:
-    """The rng of one scene and stream (0 scene, 1 image, 2 audio, 3 point cloud, 8 motion, 9 fMRI; from 10 questions).
+    """The rng of one scene and stream.
+
+    0 scene, 1 image, 2 audio, 3 point cloud, 5 depth map, 6 normal map, 7 video, 8 motion, 9 fMRI; from 10 questions.
 
     Raises InputError: an unknown split.
     """

@@ -317,3 +317,26 @@ def test_a_rotation_in_the_file_is_done(shared_data):
         raw = next(container.decode(video=0))
     assert raw.rotation in (-90, 270)
     np.testing.assert_array_equal(turned.values[0], np.rot90(raw.to_ndarray(format="rgb24"), 3))
+
+
+@pytest.mark.parametrize("size_hw", [pytest.param((24, 40), id="even"), pytest.param((23, 41), id="odd")])
+def test_written_frames_are_read_back(tmp_path, size_hw):
+    video.write(ramp(9, *size_hw), tmp_path / "ramp.mp4", 12.5)
+    signal = open_signal(tmp_path / "ramp.mp4")
+    assert numbers(signal.values) == list(range(9))
+    np.testing.assert_allclose(signal.info["times_s"], np.arange(9) / 12.5, atol=1e-3)
+    assert signal.extent.size_hw == size_hw
+
+
+@pytest.mark.parametrize(
+    ("values", "rate_hz", "sentence"),
+    [
+        pytest.param(ramp(2) / 255, 4.0, r"frames as uint8 \(t, height, width, 3\), got float64", id="floats"),
+        pytest.param(ramp(2)[0], 4.0, r"frames as uint8 .* got uint8 \(48, 64, 3\)", id="one_frame"),
+        pytest.param(ramp(2), None, "rate", id="no_rate"),
+    ],
+)
+def test_what_is_no_video_is_not_written(tmp_path, values, rate_hz, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        video.write(values, tmp_path / "x.mp4", rate_hz)
+    assert not list(tmp_path.iterdir())

@@ -1,13 +1,18 @@
 """Dense pretraining: the target of a token is that of the cells that it covers."""
 
+import copy
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 
 from deixis.model.encoder.field import Field, grid_positions
 from deixis.model.masks.cells import fine_cells
-from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer
+from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer, dense_cells
 from deixis.training.start import dense_heads
 from deixis.training.trainer import BatchStream
+from tests.toy import PIXELS, UNION, VISION, toy_network, toy_tokenizer
 
 
 def grid_field(kind, grid, fine_grid):
@@ -22,10 +27,11 @@ def grid_field(kind, grid, fine_grid):
 @pytest.mark.parametrize(
     ("kind", "grid", "fine_grid", "split"),
     [
-        pytest.param("image", (2, 3), (8, 12), 2, id="quarters"),
-        pytest.param("image", (2, 2), (8, 8), 4, id="every_cell"),
-        pytest.param("audio", (5,), (20,), 4, id="frames"),
-        pytest.param("audio", (5,), (20,), 1, id="one_a_token"),
+        pytest.param("image", (2, 3), (8, 12), (2, 2), id="quarters"),
+        pytest.param("image", (2, 2), (8, 8), (4, 4), id="every_cell"),
+        pytest.param("audio", (5,), (20,), (4,), id="frames"),
+        pytest.param("audio", (5,), (20,), (1,), id="one_a_token"),
+        pytest.param("video", (3, 2, 3), (3, 8, 12), (1, 2, 2), id="quarters_of_frames"),
     ],
 )
 def test_a_token_answers_for_its_own_cells(kind, grid, fine_grid, split):
@@ -33,7 +39,7 @@ def test_a_token_answers_for_its_own_cells(kind, grid, fine_grid, split):
     axes = len(grid)
     heads = DenseHeads(4, 4, (3,), axes, split)
     _, place = heads._token_truth(field, torch.zeros(1, field.fine.shape[1], 1, dtype=torch.long), field.fine_positions)
-    place = place.reshape(1, field.tokens.shape[1], split**axes, axes)
+    place = place.reshape(1, field.tokens.shape[1], math.prod(split), axes)
     half_token = torch.tensor([0.5 / n for n in reversed(grid)])
     assert ((place - field.positions[:, :, None]).abs() < half_token).all()
     assert len({tuple(p) for p in place.flatten(0, 2).tolist()}) == place[..., 0].numel()
@@ -44,12 +50,12 @@ def test_a_token_of_a_cloud_answers_for_the_point_nearest_to_it():
     tokens = points[:, [3, 17, 8]]
     field = Field("point_cloud", torch.randn(1, 3, 4), tokens, None, torch.randn(1, 30, 4), points, None)
     classes = torch.arange(30).view(1, 30, 1)
-    truth, _ = DenseHeads(4, 4, (30,), 3, 1)._token_truth(field, classes, points)
+    truth, _ = DenseHeads(4, 4, (30,), 3, ())._token_truth(field, classes, points)
     assert truth.flatten().tolist() == [3, 17, 8]
 
 
 def test_cells_that_show_nothing_have_no_box():
-    heads, field = DenseHeads(4, 4, (3, 2), 2, 2), grid_field("image", (2, 2), (8, 8))
+    heads, field = DenseHeads(4, 4, (3, 2), 2, (2, 2)), grid_field("image", (2, 2), (8, 8))
     nothing = torch.zeros(1, 64, 2, dtype=torch.long)
     result = heads(field, nothing, torch.rand(1, 64, 4))
     assert torch.isfinite(result["loss"])
@@ -102,3 +108,31 @@ def test_a_mirrored_picture_has_a_mirrored_truth(toy):
         inside = (x >= box[:, 0] - 0.07) & (x <= box[:, 2] + 0.07) & (y >= box[:, 1] - 0.07) & (y <= box[:, 3] + 0.07)
         assert shown.any()
         assert inside[shown].all()
+
+
+@pytest.fixture(scope="module")
+def union():
+    """(network, processor) of all eight modalities."""
+    vision = {**VISION, "model_type": "clip_vision_model", "image_size": 32, "patch_size": 16}
+    pixels = {**PIXELS, "size_px": 32, "patch_px": 16}
+    maps = dict.fromkeys(("image", "depth", "normal"), pixels) | {"video": {**pixels, "frames": 3}}
+    return toy_network(toy_tokenizer(), vision_config=vision, **UNION | maps)
+
+
+def test_maps_and_videos_are_learnt_cell_by_cell(union):
+    network, processor = union
+    counts = {"depth": 1, "normal": 1, "video": 1}
+    specs = {name: processor.spec(name) for name in counts}
+    batch = DenseBatches(specs, dense_cells(network.config), counts, 3)(0)
+    assert batch["video"]["classes"].shape == (1, 3 * 8 * 8, 3)
+    output = DensePretrainer(network.field_encoder, dense_heads(network))(**batch)
+    output["loss"].backward()
+    assert {"depth/kind", "normal/box", "video/colour"} <= output["losses"].keys()
+    assert "depth/colour" not in output["losses"]
+
+
+def test_averaged_frames_have_no_targets(union):
+    config = copy.deepcopy(union[0].config)
+    config.signals["video"] = replace(config.signals["video"], pool_frames=True)
+    assert union[0].config.signals.keys() - dense_cells(union[0].config).keys() <= {"fmri"}
+    assert dense_cells(union[0].config).keys() - dense_cells(config).keys() == {"video"}

@@ -125,7 +125,7 @@ def with_stage(**changes):
             id="schedule",
         ),
         pytest.param(with_stage(batch=None), "batch: expected fields with values; got none", id="no_batch"),
-        pytest.param(with_stage(batch={"video": 1}), "batch.video: unknown field; known are image, audio", id="kind"),
+        pytest.param(with_stage(batch={"smell": 1}), "batch.smell: unknown field; known are image, audio", id="kind"),
         pytest.param(
             with_stage(batch={"pair": 1}),
             "batch.pair: unknown field; known are image, audio, point_cloud",

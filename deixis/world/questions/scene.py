@@ -1,20 +1,24 @@
-"""Questions and answers about an image or a point cloud: one function per task, one line each in the tables.
+"""Questions and answers about an image, a map or a point cloud: one function per task, one line each in the tables.
 
 Every function takes the annotations and an rng and returns a `Draft`, or None if the scene permits no such question.
 Functions about one object also take its index, so that an evaluation can ask about every object. The order of random
 draws is part of the data: the bundled model and the recorded scores depend on it.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from deixis.geometry import Region
 from deixis.samples.sample import Turn
-from deixis.world.facts import SceneFacts, box_around, pixel_box
+from deixis.world.facts import ObjectFacts, SceneFacts, box_around, pixel_box
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, KINDS, MATERIALS, SIZES
 from deixis.world.questions import wording as w
 from deixis.world.questions.draft import Draft, Task, ask
 
 Rng = np.random.Generator
+FollowUp = tuple[tuple[str, ...], str, tuple[str, ...]]
+"""The wordings of a further question, its answer, and the word that it is known by, if there is one."""
 
 
 def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -> Region:
@@ -24,10 +28,10 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
         ["box", "mask", "piece", "point"], p=[0.4, 0.25, 0.15, 0.2] if part is None else [0.2, 0.5, 0.2, 0.1]
     )
     if form == "piece":
-        inside = _half(inside, facts, rng)
-    if facts.is_image:
+        inside = half(inside, facts, rng)
+    if facts.shown.has_pixels:
         if form == "box":
-            return Region(box=_jittered(pixel_box(inside), (inside.shape[0], inside.shape[1]), rng))
+            return Region(box=jittered(pixel_box(inside), (inside.shape[0], inside.shape[1]), rng))
         if form == "point":
             rows, columns = np.nonzero(inside)
             pick = int(rng.integers(len(rows)))
@@ -41,16 +45,16 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
     return Region(points=points)
 
 
-def _half(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
+def half(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
     """The half of `inside` nearest to a random point in it, as an imprecise scribble would cover."""
-    places = np.stack(np.nonzero(inside), -1) if facts.is_image else facts.xyz[np.flatnonzero(inside)]
+    places = np.stack(np.nonzero(inside), -1) if facts.shown.has_pixels else facts.xyz[np.flatnonzero(inside)]
     distance = np.linalg.norm(places - places[rng.integers(len(places))], axis=-1)
-    half = inside.copy()
-    half[inside] = distance <= np.quantile(distance, 0.5)
-    return half
+    nearer = inside.copy()
+    nearer[inside] = distance <= np.quantile(distance, 0.5)
+    return nearer
 
 
-def _jittered(
+def jittered(
     box: tuple[float, float, float, float], size_hw: tuple[int, int], rng: Rng
 ) -> tuple[float, float, float, float]:
     """The box with each edge jittered by up to 6 % of its extent, clipped to the image."""
@@ -67,8 +71,7 @@ def some_visible(facts: SceneFacts, rng: Rng, number: int | None) -> int | None:
 
 
 def _full(facts: SceneFacts, number: int) -> str:
-    obj = facts.object_at(number)
-    return w.with_article(f"{obj.colour} {obj.kind}")
+    return w.with_article(facts.label(number))
 
 
 def name(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -100,7 +103,7 @@ def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
     if (i := some_visible(facts, rng, number)) is None:
         return None
     obj = facts.object_at(i)
-    if facts.is_image and rng.random() < 0.5:
+    if facts.shown.has_pixels and rng.random() < 0.5:
         wording, answer, choices = w.MATERIAL, obj.material, MATERIALS
     else:
         wording, answer, choices = w.SIZE, obj.size, tuple(SIZES)
@@ -154,10 +157,10 @@ def reasoning(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
         question = w.choose(kind.part_uses[part], rng)
         return ask(question, f"[The {part}]{{0:{form}}} of the {obj.kind}.", (facts.record(i, part),))
     question = w.filled(w.REASON, rng, USE=w.choose(kind.uses, rng))
-    return ask(question, f"[The {obj.colour} {obj.kind}]{{0:{form}}}.", (facts.record(i),))
+    return ask(question, f"[The {facts.label(i)}]{{0:{form}}}.", (facts.record(i),))
 
 
-def _hard_negative(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
+def _hard_negative(facts: ObjectFacts, rng: Rng) -> tuple[str, str]:
     """A hard negative: (colour, kind) of no object, mostly sharing the kind or the colour with a visible one."""
     for _ in range(50):
         kind, tint = str(rng.choice(KIND_NAMES)), str(rng.choice(COLOUR_NAMES))
@@ -169,7 +172,16 @@ def _hard_negative(facts: SceneFacts, rng: Rng) -> tuple[str, str]:
     raise AssertionError("a scene of at most six objects leaves most pairs absent")
 
 
-def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
+def _absent_kind(facts: ObjectFacts, rng: Rng) -> str:
+    return str(rng.choice([k for k in KIND_NAMES if not facts.matching(k)]))
+
+
+def absent_phrase(facts: ObjectFacts, rng: Rng) -> str:
+    """What no object is: a colour and a kind, or a kind where no colours are seen."""
+    return " ".join(_hard_negative(facts, rng)) if facts.shown.has_colours else _absent_kind(facts, rng)
+
+
+def exists(facts: ObjectFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """Yes or no with probability 0.5 each; with a colour, or the kind only, with probability 0.5 each."""
     if not facts.visible:
         return None
@@ -177,13 +189,10 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
     records: tuple[Region, ...] = ()
     if yes:
         i = int(rng.choice(facts.visible))
-        obj, records = facts.object_at(i), (facts.record(i),)
-        kind, tint = obj.kind, obj.colour
-    elif by_colour:
-        tint, kind = _hard_negative(facts, rng)
+        records = (facts.record(i),)
+        what = facts.label(i) if by_colour else facts.object_at(i).kind
     else:
-        tint, kind = "", str(rng.choice([k for k in KIND_NAMES if not facts.matching(k)]))
-    what = f"{tint} {kind}" if by_colour else kind
+        what = absent_phrase(facts, rng) if by_colour else _absent_kind(facts, rng)
     return ask(
         w.filled(w.EXISTS, rng, NAME=what, MEDIUM=facts.noun), "Yes." if yes else "No.", records, "yes" if yes else "no"
     )
@@ -191,9 +200,9 @@ def exists(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
 
 def absence(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """A request to find an absent object."""
-    tint, kind = _hard_negative(facts, rng)
-    wording = w.BOX if facts.is_image and rng.random() < 0.5 else w.MASK
-    return ask(w.filled(wording, rng, NAME=f"{tint} {kind}"), f"There is no [{tint} {kind}]{{}}.", (), "none")
+    phrase = absent_phrase(facts, rng)
+    wording = w.BOX if facts.shown.has_pixels and rng.random() < 0.5 else w.MASK
+    return ask(w.filled(wording, rng, NAME=phrase), f"There is no [{phrase}]{{}}.", (), "none")
 
 
 def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -203,11 +212,10 @@ def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | Non
     style = rng.random()
     if style < 0.4:
         what, found = KINDS[obj.kind].plural, facts.matching(obj.kind)
-    elif style < 0.6:
+    elif style < 0.6 and facts.shown.has_colours:
         what, found = f"{obj.colour} things", facts.matching(None, obj.colour)
     elif style < 0.75:
-        absent = str(rng.choice([k for k in KIND_NAMES if not facts.matching(k)]))
-        what, found = KINDS[absent].plural, []
+        what, found = KINDS[_absent_kind(facts, rng)].plural, []
     else:
         what, found = "things", facts.visible
     answer = w.NUMBER_WORDS[len(found)]
@@ -228,7 +236,7 @@ def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
     i = int(rng.choice(facts.visible))
     others = [j for j in facts.visible if j != i]
     wording = w.NEAREST
-    if facts.is_image and rng.random() < 0.6:
+    if facts.shown.has_pixels and rng.random() < 0.6:
         step = 1 if rng.random() < 0.5 else -1
         wording = w.RIGHT if step > 0 else w.LEFT
         gap = {j: (facts.left_of(j) - facts.left_of(i)) * step for j in others}
@@ -257,23 +265,30 @@ def caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | N
 def grounded_caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
     if not facts.visible:
         return None
-    form = "points" if not facts.is_image else "box" if rng.random() < 0.6 else "mask"
+    form = "points" if not facts.shown.has_pixels else "box" if rng.random() < 0.6 else "mask"
     order = sorted(facts.visible, key=facts.left_of)
     text = w.listed([f"[{_full(facts, i)}]{{{k}:{form}}}" for k, i in enumerate(order)])
     wording = w.GROUNDED_BOX if form == "box" else w.GROUNDED_MASK
     return ask(w.filled(wording, rng, MEDIUM=facts.noun), w.sentence(text), tuple(facts.record(i) for i in order))
 
 
-def dialogue(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """A question about a region, then follow-up questions that refer to it as "it"."""
+def dialogue(
+    facts: SceneFacts,
+    rng: Rng,
+    number: int | None = None,
+    more: Callable[[int], Sequence[FollowUp]] = lambda number: (),
+) -> Draft | None:
+    """A question about a region, then follow-up questions that refer to it as "it", of `more` about the object too."""
     if (i := some_visible(facts, rng, number)) is None:
         return None
-    obj, region = facts.object_at(i), pointed(facts, i, rng)
-    what = f"{obj.colour} {obj.kind}"
+    region, what = pointed(facts, i, rng), facts.label(i)
     turns = [Turn(w.choose(w.NAME, rng), w.sentence(w.with_article(what)))]
-    follow: list[tuple[tuple[str, ...], str, tuple[str, ...]]] = [(w.IT_COLOUR, w.sentence(obj.colour), (obj.colour,))]
+    follow: list[FollowUp] = list(more(i))
+    if facts.shown.has_colours:
+        tint = facts.object_at(i).colour
+        follow.append((w.IT_COLOUR, w.sentence(tint), (tint,)))
     follow.append((w.IT_MASK, f"[The {what}]{{1:{facts.mask_form}}}.", ()))
-    if facts.is_image:
+    if facts.shown.has_pixels:
         follow.append((w.IT_BOX, f"[The {what}]{{1:box}}.", ()))
     turns += [Turn(w.choose(follow[k][0], rng), *follow[k][1:]) for k in rng.permutation(len(follow))[:2]]
     return Draft(tuple(turns), (region, facts.record(i)))
@@ -297,3 +312,7 @@ IMAGE_TASKS: dict[str, Task] = {
     "dialogue": Task(0.6, dialogue),
 }
 CLOUD_TASKS: dict[str, Task] = {name: task for name, task in IMAGE_TASKS.items() if name != "phrase_box"}
+MAP_TASKS: dict[str, Task] = {
+    name: task for name, task in IMAGE_TASKS.items() if name not in ("colour", "attribute", "relation", "dialogue")
+}
+"""Those about a map of pixels without colours."""

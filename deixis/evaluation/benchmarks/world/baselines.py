@@ -18,6 +18,7 @@ from deixis.evaluation.benchmarks.world.world_metrics import (
     is_near,
     labels_in,
     parcels_in,
+    tube_bounds,
     union_mask,
 )
 from deixis.evaluation.metrics.aggregation import majority_share, weighted_mean
@@ -56,9 +57,12 @@ def best_caption(samples: Sequence[Sample]) -> float:
     return max(float(np.mean([multiset_f1(one, other) for other in captions])) for one in distinct.values())
 
 
-def constant_bounds(train: Sequence[Sample], samples: Sequence[Sample]) -> float:
-    """The accuracy at the IoU threshold, on `samples`, of the box or span of `train` that is best on `train`."""
-    fitted, evaluated = (np.array([_unit_bounds(sample) for sample in some]) for some in (train, samples))
+def constant_bounds(train: Sequence[Sample], samples: Sequence[Sample], times_alone: bool = False) -> float:
+    """The accuracy at the IoU threshold, on `samples`, of the box, span or tube of `train` that is best on `train`.
+
+    times_alone: of tubes, only their times are compared.
+    """
+    fitted, evaluated = (np.array([_unit_bounds(sample, times_alone) for sample in some]) for some in (train, samples))
     best = int((box_iou(fitted, fitted) >= IOU_THRESHOLD).sum(1).argmax())
     return float((box_iou(fitted[best : best + 1], evaluated) >= IOU_THRESHOLD).mean())
 
@@ -96,12 +100,14 @@ def constant_parcels(train: Sequence[Sample], samples: Sequence[Sample]) -> floa
     return score(evaluated, max(range(1, len(often) + 1), key=lambda count: score(fitted, count)))
 
 
-def _unit_bounds(sample: Sample) -> Float[np.ndarray, " bound"]:
-    """The sample's only box or span, normalised to [0, 1] of the image or the audio clip."""
+def _unit_bounds(sample: Sample, times_alone: bool) -> Float[np.ndarray, " bound"]:
+    """The sample's first box, span or tube, normalised to [0, 1] of the image, the audio or the video clip."""
     medium, region = answered_medium(sample), expected_regions(sample)[0]
-    if medium.modality in EVENT_MODALITIES:
-        return np.array(region.span) / medium.duration_s
+    if medium.modality in EVENT_MODALITIES or times_alone:
+        return np.array(region.interval_s) / medium.duration_s
     height, width = _size_hw(medium)
+    if (tube := tube_bounds(region)) is not None:
+        return np.array(tube) / (width, height, medium.duration_s, width, height, medium.duration_s)
     return np.array(region.box) / (width, height, width, height)
 
 

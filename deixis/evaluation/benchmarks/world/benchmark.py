@@ -1,8 +1,8 @@
-"""The world benchmark: tasks about generated images, audio clips and point clouds.
+"""The world benchmark: tasks about generated signals, of the modalities that are asked for.
 
 Its examples are sampled with a seed, not read from files. A name is correct if the answer contains the expected kind
 and no other (colour is a task of its own); questions are about objects that cover at least 0.5 % of the image or 1 % of
-the cloud's points. Boxes and spans count from the IoU threshold 0.5; masks and point sets are scored by gIoU, some by
+the cloud's points. Boxes, spans and tubes (boxes with a time) count from the IoU threshold 0.5; masks and point sets are scored by gIoU, some by
 cIoU too.
 `tasks` is the table, `sampling` the questions, `world_metrics` the per-example metrics, `baselines` constant answers.
 """
@@ -21,6 +21,7 @@ from deixis.geometry import named_regions
 from deixis.inference import Answer
 from deixis.samples.conversations import with_turns
 from deixis.samples.sample import Sample
+from deixis.world.generate import modalities_of
 from deixis.world.scene import SPLITS
 
 _METRICS = (
@@ -29,6 +30,9 @@ _METRICS = (
     mean("yes or no", "yes_no", "accuracy: the answer states yes or no as expected", scale=1),
     mean("found or none", "found", "accuracy: a region if the object is present, none if it is absent", scale=1),
     mean("IoU ≥ 0.5", "correct", "accuracy at IoU threshold 0.5 of the first box or span", scale=1),
+    mean("time IoU ≥ 0.5", "in_time", "accuracy at IoU threshold 0.5 of the first region's time", scale=1),
+    mean("tube IoU ≥ 0.5", "in_tube", "accuracy at IoU threshold 0.5 in x, y and time of the first tube", scale=1),
+    mean("within 10 %", "near_distance", "accuracy: the stated metres are within 10 % of the true distance", scale=1),
     mean(
         "within 15 %",
         "near_cadence",
@@ -62,6 +66,7 @@ _INFO = BenchmarkInfo(
     options={
         "split": f"split of the scenes: {', '.join(SPLITS)} (default test)",
         "tasks": f"comma-separated names (default all): {', '.join(TASKS)}",
+        "modalities": "comma-separated modalities to ask about (default those of the model)",
         "seed-offset": "seed of the first scene (default 0)",
         "limit": "questions per task (default 200)",
     },
@@ -107,10 +112,8 @@ class World:
 
 def _samples(options: Mapping[str, str]) -> tuple[tuple[str, tuple[Sample, ...]], ...]:
     """(task, its samples) for checked options, tasks in the order of the task table."""
-    names, split = (
-        chosen_tasks(options.get("tasks", "")),
-        choice_option({"split": "test"} | dict(options), "split", *SPLITS),
-    )
+    names = chosen_tasks(options.get("tasks", ""), options.get("modalities", ""))
+    split = choice_option({"split": "test"} | dict(options), "split", *SPLITS)
     first, limit = integer_option(options, "seed-offset", 0), integer_option(options, "limit", 200, least=1)
     return _sampled(tuple(names), split, limit, first)
 
@@ -122,13 +125,26 @@ def _sampled(names: tuple[str, ...], split: str, limit: int, first: int) -> tupl
     return tuple((name, tuple(samples)) for name, samples in sampled.items())
 
 
-def chosen_tasks(words: str) -> list[str]:
-    """The tasks of comma-separated names, in the order of the table, all for ""; InputError for an unknown name."""
-    names = [word.strip() for word in words.split(",") if word.strip()]
+def chosen_tasks(tasks: str, modalities: str = "") -> list[str]:
+    """The tasks of comma-separated names, in the order of the table, all for "", that need these modalities alone.
+
+    Modalities that the world does not have are ignored: a model may take more. Raises InputError: an unknown task, or
+    one that needs another modality.
+    """
+    names, known = _words(tasks), set(_words(modalities))
     unknown = [name for name in names if name not in TASKS]
     if unknown:
         raise InputError(f"tasks: expected some of {', '.join(TASKS)}; got '{unknown[0]}'")
-    return [name for name in TASKS if not names or name in names]
+    able = [name for name, task in TASKS.items() if not known or known >= set(modalities_of(task.questions.subject))]
+    beyond = [name for name in names if name not in able]
+    if beyond or not able:
+        got = f"'{beyond[0]}'" if beyond else "none that it has"
+        raise InputError(f"tasks: expected those of the modalities {', '.join(sorted(known))}; got {got}")
+    return [name for name in able if not names or name in names]
+
+
+def _words(listed: str) -> list[str]:
+    return [word.strip() for word in listed.split(",") if word.strip()]
 
 
 def _example(name: str, sample: Sample) -> Example:

@@ -30,6 +30,10 @@ from deixis.samples.sample import Sample
 from deixis.world.fmri import AREA_NAMES
 from deixis.world.motion import PLACES
 from deixis.world.objects import COLOUR_NAMES, PART_NAMES
+from deixis.world.questions.depth import ORDINALS
+from deixis.world.questions.normal import FACINGS
+from deixis.world.questions.video import DOINGS
+from deixis.world.video_facts import DIRECTIONS
 
 ANSWER_TOKENS, CAPTION_TOKENS = 48, 160  # six objects with boxes take about 130
 CADENCE_TOLERANCE = 0.15
@@ -111,6 +115,32 @@ CADENCE = TaskMetric(
 )
 PARCELS = TaskMetric("parcel F1", metrics.parcel_f1, _from_train(baselines.constant_parcels))
 GROUNDED_CAPTION = TaskMetric("grounded F1", metrics.grounded_caption_f1)
+DISTANCE = TaskMetric(
+    "within 10 %", metrics.number_accuracy(0.1), _from_answers(partial(baselines.best_number, tolerance=0.1))
+)
+TUBE = TaskMetric("tube IoU ≥ 0.5", metrics.first_tube_accuracy, _from_train(baselines.constant_bounds))
+TIME = TaskMetric(
+    "time IoU ≥ 0.5", metrics.first_time_accuracy, _from_train(partial(baselines.constant_bounds, times_alone=True))
+)
+
+
+def _map_tasks(subject: str) -> dict[str, Task]:
+    """The tasks about a map without colours, which are those about an image."""
+    return {
+        f"{subject}_name": Task(every(subject, "name"), (_name(metrics.OBJECTS),)),
+        f"{subject}_part_name": Task(every(subject, "part_name"), (_name(PART_NAMES),)),
+        f"{subject}_count": Task(every(subject, "count"), (COUNT,)),
+        f"{subject}_exists": Task(yes_or_no(subject), (_yes_no(),)),
+        f"{subject}_absence": Task(present_or_absent(subject, ("phrase_box", "phrase_mask")), (PRESENCE,)),
+        f"{subject}_phrase_box": Task(every(subject, "phrase_box"), (_at_iou(metrics.first_box_accuracy),)),
+        f"{subject}_phrase_mask": Task(every(subject, "phrase_mask"), (_giou(),)),
+        f"{subject}_part_mask": Task(every(subject, "part_mask"), (_giou(),)),
+        f"{subject}_reasoning": Task(every(subject, "reasoning", is_implicit), (_giou(),)),
+        f"{subject}_dialogue_mask": Task(every(subject, "dialogue", ends_with_mask), (_giou(),)),
+        f"{subject}_caption": Task(every(subject, "caption"), (CAPTION,), CAPTION_TOKENS),
+        f"{subject}_grounded_caption": Task(every(subject, "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    }
+
 
 TASKS: dict[str, Task] = {
     "region_name": Task(every("image", "name"), (_name(metrics.OBJECTS, floor=0.70),)),
@@ -167,6 +197,24 @@ TASKS: dict[str, Task] = {
     "cloud_reasoning": Task(every("point_cloud", "reasoning", is_implicit), (_giou(),)),
     "cloud_caption": Task(every("point_cloud", "caption"), (CAPTION,), CAPTION_TOKENS),
     "cloud_grounded_caption": Task(every("point_cloud", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
+    **_map_tasks("depth"),
+    "depth_nearer": Task(every("depth", "nearer"), (_name(ORDINALS),)),
+    "depth_distance": Task(every("depth", "distance"), (DISTANCE,)),
+    **_map_tasks("normal"),
+    "normal_facing": Task(every("normal", "facing"), (_name(FACINGS),)),
+    "video_name": Task(every("video", "name"), (_name(metrics.OBJECTS),)),
+    "video_motion": Task(every("video", "motion", has_one_region), (_name(metrics.OBJECTS), TIME, TUBE)),
+    "video_when": Task(every("video", "when"), (TIME, TUBE)),
+    "video_what_happens": Task(every("video", "what_happens"), (_name(DOINGS),)),
+    "video_direction": Task(every("video", "direction"), (_name(DIRECTIONS),)),
+    "video_order": Task(every("video", "order"), (_name(metrics.OBJECTS),)),
+    "video_count": Task(every("video", "count"), (COUNT,)),
+    "video_exists": Task(yes_or_no("video"), (_yes_no(),)),
+    "video_absence": Task(present_or_absent("video", ("when", "phrase_box")), (PRESENCE,)),
+    "video_phrase_box": Task(every("video", "phrase_box"), (TUBE,)),
+    "video_dialogue_when": Task(every("video", "dialogue", ends_with_region), (TIME, TUBE)),
+    "video_caption": Task(every("video", "caption"), (CAPTION,), CAPTION_TOKENS),
+    "video_grounded_caption": Task(every("video", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
     "activity_name": Task(every("imu", "name"), (_name(metrics.ACTIVITIES),)),
     "activity_span": Task(every("imu", "event_span", has_one_region), (_at_iou(metrics.first_span_accuracy),)),
     "activity_mask": Task(every("imu", "event_mask"), (_at_iou(metrics.first_span_accuracy), _giou())),

@@ -115,6 +115,27 @@ def first_span_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     return is_correct(next(iter(answer.spans), None), expected_regions(sample)[0].span), 1.0
 
 
+def first_tube_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the first box with a time reaches the IoU threshold, in x, y and time, with the sample's first."""
+    return is_correct(
+        next(filter(None, map(tube_bounds, answer.regions)), None), tube_bounds(expected_regions(sample)[0])
+    ), 1.0
+
+
+def first_time_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
+    """1 if the time of the first region that has one reaches the IoU threshold with that of the sample's first."""
+    times_s = (region.interval_s for region in answer.regions)
+    return is_correct(next(filter(None, times_s), None), expected_regions(sample)[0].interval_s), 1.0
+
+
+def tube_bounds(region: Region) -> tuple[float, ...] | None:
+    """(x1, y1, start_s, x2, y2, end_s) of a box with a time; None of another region."""
+    if region.box is None or region.time_s is None:
+        return None
+    (x1, y1, x2, y2), (start_s, end_s) = region.box, region.time_s
+    return x1, y1, start_s, x2, y2, end_s
+
+
 def region_iou(sample: Sample, answer: Answer) -> WeightedValue:
     """IoU of all predicted regions together with all regions of the sample; its mean is gIoU."""
     return region_iou_by_union(sample, answer)[0], 1.0
@@ -190,6 +211,9 @@ def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
         if sample.signals[0].modality in EVENT_MODALITIES:
             return 0.0
         return mask_iou(union_mask(sample, [region]), union_mask(sample, [record]))[0]
+    if (tube := tube_bounds(region)) is not None:
+        own = tube_bounds(record)
+        return bounds_iou(tube, own) if own else 0.0
     expected = getattr(record, region.form) if region.form in ("box", "box3d", "span") else None
     return bounds_iou(getattr(region, region.form), expected) if expected else 0.0
 

@@ -13,6 +13,7 @@ from deixis.geometry import (
     window_frame,
     write_answer,
 )
+from deixis.geometry.frames import video_frame
 from deixis.inference import Answer, AnswerPhrase
 from deixis.samples.sample import Sample
 from deixis.signals import Signal
@@ -47,7 +48,7 @@ def _marked(record: Region | None, signal: Signal, number: int) -> Region:
     """The true region on signal `number`, in the form of a mask; without one, the whole signal."""
     import numpy as np
 
-    if signal.modality == "image":
+    if signal.extent.size_hw is not None:
         whole, form = np.ones(signal.extent.size_hw, bool), "mask"
     elif signal.extent.duration_s is not None:
         whole, form = (0.0, signal.extent.duration_s), "span"
@@ -62,7 +63,8 @@ def frames_of(question: Sample) -> list[Frame]:
 
 def _frame(extent: Extent) -> Frame:
     if extent.size_hw is not None:
-        return letterbox_frame(extent.size_hw, (128, 128))
+        frame = letterbox_frame(extent.size_hw, (128, 128), extent.modality)
+        return frame if extent.duration_s is None else video_frame(frame, extent.duration_s)
     return (
         window_frame(extent.duration_s, max(8.0, extent.duration_s))
         if extent.duration_s

@@ -148,7 +148,11 @@ def test_every_visible_object_is_asked_about(samples):
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, id=kind) for kind in ("", "sound_", "cloud_", "motion_", "simulated_fmri_")]
+    "kind",
+    [
+        pytest.param(kind, id=kind)
+        for kind in ("", "sound_", "cloud_", "depth_", "normal_", "video_", "motion_", "simulated_fmri_")
+    ],
 )
 def test_two_sided_questions_are_balanced(samples, kind):
     assert [expected_word(s) for s in samples[f"{kind}exists"]].count("yes") == LIMIT // 2
@@ -200,6 +204,10 @@ def test_baselines_on_known_samples(samples):
     ("options", "sentence"),
     [
         pytest.param({"tasks": "count, smell"}, r"tasks: expected some of region_name, .*; got 'smell'", id="task"),
+        pytest.param({"modalities": "imu"}, r"tasks: expected those of the modalities imu; got none", id="modality"),
+        pytest.param(
+            {"tasks": "count, depth_count", "modalities": "image"}, r"modalities image; got 'depth_count'", id="beyond"
+        ),
         pytest.param({"split": "dev"}, r"split: expected train or val or test, got 'dev'", id="split"),
         pytest.param({"limit": "0"}, r"limit: expected a whole number from 1, got '0'", id="limit"),
         pytest.param({"seed-offset": "-1"}, r"seed-offset: expected a whole number from 0, got '-1'", id="seed"),
@@ -243,6 +251,26 @@ def test_parcels_are_scored_as_a_set(samples, questions, examples):
     own = samples["simulated_fmri_area_mask"][:1]
     assert baselines.constant_parcels(own, own) == 1.0
     assert baselines.constant_parcels(own, samples["simulated_fmri_area_mask"]) < 0.7
+
+
+def test_a_model_is_asked_about_its_own_modalities():
+    chosen = chosen_tasks("", "depth, image, smell")
+    assert {"region_name", "depth_nearer"} <= set(chosen)
+    assert {TASKS[name].questions.subject for name in chosen} == {"image", "depth"}
+    assert chosen_tasks("depth_name, count", "image,depth") == ["count", "depth_name"]
+
+
+def test_a_distance_may_be_off_by_a_tenth(samples, questions, examples):
+    example = next(e for e in examples if e.part == "depth_distance")
+    metres = float(expected_word(example.ground_truth))
+
+    def score(text):
+        answer = answer_of(text, questions[example.id], None, [])
+        return World().example_metrics(example, answer)["near_distance"]
+
+    assert [score(f"{metres * by:.2f} m.") for by in (1.0, 1.09, 0.91, 1.12, 0.88)] == [1, 1, 1, 0, 0]
+    assert score("Far.") == score(f"{metres:.1f} or {metres:.1f} m.") == 0
+    assert baselines.best_number(samples["depth_distance"], 0.1) >= 1 / LIMIT
 
 
 def test_floors():
