@@ -65,7 +65,7 @@ def test_show_writes_a_page_and_a_sheet(data, world, tmp_path):
     tasks = {sample.task for seed in range(3) for sample in world_samples("train", seed)}
     assert (code, err) == (0, [])
     assert out.startswith(f"{len(tasks)} samples in ")
-    assert len(pictures(page)) == len(tasks) == page.count("<section ")
+    assert len(tasks) == page.count("<section ") <= len(pictures(page))  # some have two signals
     with Image.open(tmp_path / "a" / "b" / "sheet.png") as sheet:
         assert min(sheet.size) > 500
 
@@ -108,7 +108,7 @@ def test_show_goes_on_where_media_are_missing_and_lines_are_bad(data, world, tmp
             ["show", "NONE"], "expected a file of samples or a folder of such, got no such file", id="no_file"
         ),
         pytest.param(["show", "EMPTY"], "expected files ending in .jsonl, .tar, .parquet", id="empty_folder"),
-        pytest.param(["show", "WORLD", "--task", "sing"], "--task: expected one of cloud_caption, ", id="no_such_task"),
+        pytest.param(["show", "WORLD", "--task", "sing"], "--task: expected one of activity_name, ", id="no_such_task"),
         pytest.param(["show", "WORLD", "--out", "FILE"], "--out: expected a folder, got the file ", id="out_is_a_file"),
         pytest.param(
             ["show", "FILE"], "expected samples to show, got none that can be read; the first: ", id="bad_file"
