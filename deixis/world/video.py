@@ -20,7 +20,7 @@ DURATION_S = FRAMES / RATE_HZ
 VIDEO_SIZE_PX = 96
 MOVES, APPEARS, LEAVES = ACTIONS = ("moves", "appears", "leaves")
 WEIGHTS = {MOVES: 0.6, APPEARS: 0.2, LEAVES: 0.2}
-MIN_EVENT_FRAMES, MAX_EVENT_FRAMES = 4, 9  # from the first still frame to the next one
+MIN_EVENT_FRAMES, MAX_EVENT_FRAMES = 4, 7  # from the first still frame to the next one
 APART_FRAMES = 2  # between the starts of two actions
 MIN_WAY, MAX_WAY = 0.8, 2.4  # in scene units
 MIN_TURN_DEG, MAX_TURN_DEG = 6.0, 16.0  # of the camera, to either side
