@@ -1,7 +1,7 @@
 """Depth maps of the world, as a depth camera measures them, and their annotations.
 
 One unit of a scene is a metre. Depth is measured along the optical axis, not along the ray: a wall that faces the
-camera has one depth. The noise of a reading grows with the square of the depth, and one reading in a hundred is missing.
+camera has one depth. The noise of a reading grows with the square of the depth; one reading in a hundred is missing.
 """
 
 from dataclasses import dataclass

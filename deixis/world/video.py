@@ -1,4 +1,4 @@
-"""Video clips of the world: a scene in which things move along the floor, appear or leave, and their annotations' truth.
+"""Video clips of the world: a scene in which things move along the floor, appear or leave.
 
 A clip has 16 frames in 4 s; frame i shows the instant i / 4 s. One or two things do something once, all others stay.
 What appears grows out of its place, what leaves shrinks into it; nothing collides. The camera is still, or turns slowly

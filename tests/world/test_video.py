@@ -1,4 +1,4 @@
-"""Video clips: boxes agree with pixels, motion is continuous, what is said to stay stays, and questions say what is seen."""
+"""Video clips: boxes agree with pixels, motion is continuous, what stays stays, and questions say what is seen."""
 
 import numpy as np
 import pytest

@@ -2,8 +2,8 @@
 
 Its examples are sampled with a seed, not read from files. A name is correct if the answer contains the expected kind
 and no other (colour is a task of its own); questions are about objects that cover at least 0.5 % of the image or 1 % of
-the cloud's points. Boxes, spans and tubes (boxes with a time) count from the IoU threshold 0.5; masks and point sets are scored by gIoU, some by
-cIoU too.
+the cloud's points. Boxes, spans and tubes (boxes with a time) count from the IoU threshold 0.5; masks and point sets
+are scored by gIoU, some by cIoU too.
 `tasks` is the table, `sampling` the questions, `world_metrics` the per-example metrics, `baselines` constant answers.
 """
 
