@@ -204,7 +204,9 @@ def test_baselines_on_known_samples(samples):
     ("options", "sentence"),
     [
         pytest.param({"tasks": "count, smell"}, r"tasks: expected some of region_name, .*; got 'smell'", id="task"),
-        pytest.param({"modalities": "imu"}, r"tasks: expected those of the modalities imu; got none", id="modality"),
+        pytest.param(
+            {"modalities": "smell"}, r"tasks: expected those of the modalities smell; got none", id="modality"
+        ),
         pytest.param(
             {"tasks": "count, depth_count", "modalities": "image"}, r"modalities image; got 'depth_count'", id="beyond"
         ),
