@@ -29,13 +29,14 @@ from deixis.signals import MODALITIES, Signal, open_signal, to_tensor
 from deixis.world.dense_targets import (
     CLASS_COUNTS,
     EVENT_KINDS,
+    MAP_CLASSES,
     DenseTargets,
     event_targets,
     fmri_targets,
     image_targets,
     point_cloud_targets,
+    shown_classes,
     video_targets,
-    without_colours,
 )
 from deixis.world.facts import EventFacts, Facts, SceneFacts
 from deixis.world.fmri_facts import FmriFacts
@@ -49,14 +50,15 @@ BOX_WEIGHT = 4.0
 class DenseHeads(nn.Module):
     """Linear heads of one modality on both levels of its field.
 
-    split: the parts of a token that it predicts by themselves, along each axis of its grid (rows, columns; (2, 2) are
-    the quarters of an image's token). A token of a point cloud predicts the point nearest its centre.
+    classes: name of a class -> how many there are. split: the parts of a token that it predicts by themselves, along
+    each axis of its grid (rows, columns; (2, 2) are the quarters of an image's token). A token of a point cloud
+    predicts the point nearest its centre.
     """
 
-    def __init__(self, token_dim: int, fine_dim: int, class_counts: tuple[int, ...], axes: int, split: tuple[int, ...]):
+    def __init__(self, token_dim: int, fine_dim: int, classes: Mapping[str, int], axes: int, split: tuple[int, ...]):
         super().__init__()
-        self.class_counts, self.axes, self.split = class_counts, axes, split
-        outputs = sum(class_counts) + 2 * axes
+        self.classes, self.axes, self.split = dict(classes), axes, split
+        outputs = sum(classes.values()) + 2 * axes
         self.fine = nn.Linear(fine_dim, outputs)
         self.token = nn.Sequential(nn.LayerNorm(token_dim), nn.Linear(token_dim, outputs * math.prod(split)))
 
@@ -97,7 +99,7 @@ class DenseHeads(nn.Module):
         shown = classes[..., 0] > 0
         # both groups are averaged by themselves, or empty background would outweigh all objects
         weight = torch.where(shown, 1 / shown.sum().clamp(min=1), NOTHING_WEIGHT / (~shown).sum().clamp(min=1))
-        *scores, bounds = outputs.split([*self.class_counts, 2 * self.axes], -1)
+        *scores, bounds = outputs.split([*self.classes.values(), 2 * self.axes], -1)
         losses = [
             (cross_entropy(s.flatten(0, -2), classes[..., i].flatten(), reduction="none") * weight.flatten()).sum()
             for i, s in enumerate(scores)
@@ -105,8 +107,7 @@ class DenseHeads(nn.Module):
         box_loss = (bounds.sigmoid() - box).abs().mean(-1)[shown].mean() if shown.any() else bounds.sum() * 0
         hits = [(s.argmax(-1) == classes[..., i])[shown].float().mean() for i, s in enumerate(scores)]
         loss = sum(losses) + BOX_WEIGHT * box_loss
-        named = {"kind": hits[0]} | ({"colour": hits[1]} if len(hits) == 3 else {})  # maps have no colours
-        return {"loss": loss, **named, "box": box_loss.detach()}
+        return {"loss": loss, **dict(zip(self.classes, hits, strict=True)), "box": box_loss.detach()}
 
 
 class DensePretrainer(nn.Module):
@@ -158,7 +159,7 @@ def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
     assert isinstance(facts, SceneFacts), f"{facts.subject} has no dense targets"
     if facts.shown.has_pixels:
         targets = image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
-        return targets if facts.shown.has_colours else without_colours(targets)
+        return targets if facts.shown.has_colours else shown_classes(targets, MAP_CLASSES)
     chosen = prepared.indices
     return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])
 

@@ -153,12 +153,25 @@ def sample_events(rng: np.random.Generator, kinds: Sequence[str]) -> Sound:
     for length_s, gap_s in zip(lengths_s, gaps_s, strict=False):
         now_s += gap_s
         kind = str(rng.choice(kinds))
-        wave = _shaped(EVENT_SYNTHESIZERS[kind](rng, length_s)) * 10 ** rng.uniform(-1.1, -0.35)
-        start = int(now_s * RATE_HZ)
-        samples[start : start + len(wave)] += wave[: len(samples) - start]
+        _add(samples, rng, kind, now_s, length_s)
         events.append(Event(kind, round(now_s, 3), round(now_s + length_s, 3)))
         now_s += length_s
     return Sound(np.clip(samples, -1, 1).astype(np.float32), tuple(events))
+
+
+def sound_of(rng: np.random.Generator, events: Sequence[Event], duration_s: float) -> Sound:
+    """A clip of given events, in order of their start."""
+    samples = rng.normal(0, 10 ** rng.uniform(-3.5, -2.2), int(duration_s * RATE_HZ))
+    for event in events:
+        _add(samples, rng, event.kind, event.start_s, event.end_s - event.start_s)
+    return Sound(np.clip(samples, -1, 1).astype(np.float32), tuple(events))
+
+
+def _add(samples: np.ndarray, rng: np.random.Generator, kind: str, start_s: float, length_s: float) -> None:
+    """Adds an event to samples, as loud as the generator has it."""
+    wave = _shaped(EVENT_SYNTHESIZERS[kind](rng, length_s)) * 10 ** rng.uniform(-1.1, -0.35)
+    start = int(start_s * RATE_HZ)
+    samples[start : start + len(wave)] += wave[: len(samples) - start]
 
 
 def _shaped(wave: np.ndarray) -> np.ndarray:

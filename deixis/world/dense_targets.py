@@ -1,7 +1,8 @@
 """Targets of dense pretraining: class and box of every cell of an image, map or video, point, part of a window, parcel.
 
-Class 0 is background, followed by the kinds, colours and parts in the order of `objects`; events have those of
-`EVENT_KINDS`, maps no colours, and a video what an object does instead of its parts: nothing, or an action. Parcels
+Class 0 is background, followed by the kinds, colours, parts, sizes and materials in the order of `objects`; clouds show
+no materials, maps no colours either, and a video has what an object does behind its kind and colour: nothing, or an
+action. Events have the classes of `EVENT_KINDS`. Parcels
 respond or not, and have an area. Boxes are those of the object, event or area at the cell, in unit coordinates, lower
 then upper corner.
 """
@@ -17,20 +18,37 @@ from deixis.world.audio import EVENT_NAMES
 from deixis.world.events import Event
 from deixis.world.fmri import AREA_NAMES, Brain, parcel_areas, voxel_parcels
 from deixis.world.motion import ACTIVITY_NAMES
-from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, PART_NAMES
+from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES, SIZES
 from deixis.world.scene import Scene
 from deixis.world.video import ACTIONS, DURATION_S, Clip
 
 EVENT_KINDS: dict[str, tuple[str, ...]] = {"audio": EVENT_NAMES, "imu": ACTIVITY_NAMES}
-CLASS_COUNTS: dict[str, tuple[int, ...]] = {
-    "image": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
-    "point_cloud": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(PART_NAMES) + 1),
-    "depth": (len(KIND_NAMES) + 1, len(PART_NAMES) + 1),
-    "normal": (len(KIND_NAMES) + 1, len(PART_NAMES) + 1),
-    "video": (len(KIND_NAMES) + 1, len(COLOUR_NAMES) + 1, len(ACTIONS) + 2),
-    "fmri": (2, len(AREA_NAMES) + 1),
-    **{name: (len(kinds) + 1,) for name, kinds in EVENT_KINDS.items()},
+OBJECT_CLASSES: dict[str, Sequence[str]] = {
+    "kind": KIND_NAMES,
+    "colour": COLOUR_NAMES,
+    "part": PART_NAMES,
+    "size": tuple(SIZES),
+    "material": MATERIALS,
 }
+CLOUD_CLASSES, MAP_CLASSES, VIDEO_CLASSES = (0, 1, 2, 3), (0, 2, 3), (0, 1)
+"""Which of an image's classes other signals of a scene show."""
+_COUNTS = {name: len(words) + 1 for name, words in OBJECT_CLASSES.items()}
+
+
+def _chosen(columns: tuple[int, ...]) -> dict[str, int]:
+    return {name: count for i, (name, count) in enumerate(_COUNTS.items()) if i in columns}
+
+
+CLASS_COUNTS: dict[str, dict[str, int]] = {
+    "image": _COUNTS,
+    "point_cloud": _chosen(CLOUD_CLASSES),
+    "depth": _chosen(MAP_CLASSES),
+    "normal": _chosen(MAP_CLASSES),
+    "video": _chosen(VIDEO_CLASSES) | {"action": len(ACTIONS) + 2},
+    "fmri": {"response": 2, "area": len(AREA_NAMES) + 1},
+    **{name: {"kind": len(kinds) + 1} for name, kinds in EVENT_KINDS.items()},
+}
+"""Modality -> name of a class -> how many there are, background included."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +60,19 @@ class DenseTargets:
 
 
 def _object_classes(scene: Scene, object_id: np.ndarray, part_id: np.ndarray) -> np.ndarray:
-    kinds = np.array([0] + [KIND_NAMES.index(t.kind) + 1 for t in scene.objects])
-    colours = np.array([0] + [COLOUR_NAMES.index(t.colour) + 1 for t in scene.objects])
-    number = np.maximum(object_id, -1) + 1
-    return np.stack([kinds[number], colours[number], np.where(object_id >= 0, part_id + 1, 0)], -1)
+    """(cell, 5): kind, colour, part, size, material."""
+    known = [words for name, words in OBJECT_CLASSES.items() if name != "part"]
+    rows = [(0, 0, 0, 0)]
+    for own in scene.objects:
+        words = (own.kind, own.colour, own.size, own.material)
+        rows.append(tuple(names.index(word) + 1 for names, word in zip(known, words, strict=True)))
+    classes = np.array(rows)[np.maximum(object_id, -1) + 1]
+    return np.insert(classes, 2, np.where(object_id >= 0, part_id + 1, 0), axis=-1)
 
 
-def without_colours(targets: DenseTargets) -> DenseTargets:
-    """Targets of kinds and parts alone, of those of an image."""
-    return replace(targets, classes=targets.classes[:, [0, 2]])
+def shown_classes(targets: DenseTargets, columns: tuple[int, ...]) -> DenseTargets:
+    """The targets of these of an image's classes alone."""
+    return replace(targets, classes=targets.classes[:, list(columns)])
 
 
 def image_targets(
@@ -81,7 +103,8 @@ def point_cloud_targets(
         own = unit_xyz[object_id == number]
         if len(own):
             boxes[number + 1] = np.concatenate([own.min(0), own.max(0)])
-    return DenseTargets(_object_classes(scene, object_id, part_id), boxes[np.maximum(object_id, -1) + 1])
+    targets = DenseTargets(_object_classes(scene, object_id, part_id), boxes[np.maximum(object_id, -1) + 1])
+    return shown_classes(targets, CLOUD_CLASSES)
 
 
 def event_targets(events: Sequence[Event], kinds: Sequence[str], window_s: float, cells: int) -> DenseTargets:
@@ -131,6 +154,8 @@ def video_targets(clip: Clip, frames: int, side: int) -> DenseTargets:
             boxes[frame, number + 1, 3:5] = (columns.max() + 1) / size_px, (rows.max() + 1) / size_px
     centres = ((np.arange(side) + 0.5) / side * size_px).astype(int)
     number = np.maximum(shown[:, centres][:, :, centres], -1).reshape(frames, -1) + 1
-    kinds_and_colours = _object_classes(clip.scene, number.ravel() - 1, np.zeros(number.size, np.int64))[:, :2]
+    kinds_and_colours = _object_classes(clip.scene, number.ravel() - 1, np.zeros(number.size, np.int64))[
+        :, VIDEO_CLASSES
+    ]
     classes = np.concatenate([kinds_and_colours, doing[number.ravel()][:, None]], 1)
     return DenseTargets(classes, boxes[np.arange(frames)[:, None], number].reshape(-1, 6))

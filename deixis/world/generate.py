@@ -17,14 +17,15 @@ from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, moti
 from deixis.world.fmri_facts import fmri_facts
 from deixis.world.motion import sample_motion
 from deixis.world.normal import normal_facts, sample_normal_map
-from deixis.world.pairs import PairFacts, scene_sounds
+from deixis.world.pairs import PairFacts, scene_sounds, sound_track
 from deixis.world.questions.audio import AUDIO_TASKS
 from deixis.world.questions.depth import DEPTH_TASKS
 from deixis.world.questions.draft import Draft, Task
 from deixis.world.questions.fmri import FMRI_TASKS
 from deixis.world.questions.motion import MOTION_TASKS
+from deixis.world.questions.moving import VIDEO_AUDIO_TASKS, VIDEO_DEPTH_TASKS
 from deixis.world.questions.normal import NORMAL_TASKS
-from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS
+from deixis.world.questions.pairs import IMAGE_AUDIO_TASKS, IMAGE_CLOUD_TASKS, IMAGE_DEPTH_TASKS
 from deixis.world.questions.same_time import AUDIO_IMU_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
 from deixis.world.questions.several import SEVERAL_TASKS
@@ -32,7 +33,7 @@ from deixis.world.questions.video import VIDEO_TASKS
 from deixis.world.render import build_mesh, render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
 from deixis.world.video import VIDEO_SIZE_PX, sample_clip
-from deixis.world.video_facts import video_facts
+from deixis.world.video_facts import VideoFacts, video_facts
 
 SIZE_PX = 128
 QUESTION_STREAM = 10  # the first random stream of questions, see `scene_rng`
@@ -85,7 +86,7 @@ def _normal(split: str, seed: int, rendering: Rendering) -> Facts:
     return normal_facts(scene, sample_normal_map(scene, rendering.size_px))
 
 
-def _video(split: str, seed: int, rendering: Rendering) -> Facts:
+def _video(split: str, seed: int, rendering: Rendering) -> VideoFacts:
     return video_facts(sample_clip(split, seed, min(rendering.size_px, VIDEO_SIZE_PX)))
 
 
@@ -104,6 +105,19 @@ def _image_and_audio(split: str, seed: int, rendering: Rendering) -> Facts:
 
 def _image_and_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
     return PairFacts(_image(split, seed, rendering), _point_cloud(split, seed, rendering))
+
+
+def _image_and_depth(split: str, seed: int, rendering: Rendering) -> Facts:
+    return PairFacts(_image(split, seed, rendering), _depth(split, seed, rendering))
+
+
+def _video_and_sound(split: str, seed: int, rendering: Rendering) -> Facts:
+    video = _video(split, seed, rendering)
+    return PairFacts(video, sound_track(split, seed, video))
+
+
+def _video_and_depth(split: str, seed: int, rendering: Rendering) -> Facts:
+    return PairFacts(_video(split, seed, rendering), _depth(split, seed, rendering))
 
 
 def _audio_and_motion(split: str, seed: int, rendering: Rendering) -> Facts:
@@ -132,6 +146,9 @@ WORLD: dict[str, Subject] = {
     "image+audio": Subject(_image_and_audio, IMAGE_AUDIO_TASKS, "image_audio_"),
     "audio+imu": Subject(_audio_and_motion, AUDIO_IMU_TASKS, "audio_imu_"),
     "image+point_cloud": Subject(_image_and_cloud, IMAGE_CLOUD_TASKS, "image_cloud_"),
+    "image+depth": Subject(_image_and_depth, IMAGE_DEPTH_TASKS, "image_depth_"),
+    "video+audio": Subject(_video_and_sound, VIDEO_AUDIO_TASKS, "video_audio_"),
+    "video+depth": Subject(_video_and_depth, VIDEO_DEPTH_TASKS, "video_depth_"),
 }
 """Two modalities are joined by a plus."""
 WORLD_MODALITIES: tuple[str, ...] = tuple(subject for subject in WORLD if "+" not in subject)

@@ -37,7 +37,7 @@ def grid_field(kind, grid, fine_grid):
 def test_a_token_answers_for_its_own_cells(kind, grid, fine_grid, split):
     field = grid_field(kind, grid, fine_grid)
     axes = len(grid)
-    heads = DenseHeads(4, 4, (3,), axes, split)
+    heads = DenseHeads(4, 4, {"kind": 3}, axes, split)
     _, place = heads._token_truth(field, torch.zeros(1, field.fine.shape[1], 1, dtype=torch.long), field.fine_positions)
     place = place.reshape(1, field.tokens.shape[1], math.prod(split), axes)
     half_token = torch.tensor([0.5 / n for n in reversed(grid)])
@@ -50,12 +50,12 @@ def test_a_token_of_a_cloud_answers_for_the_point_nearest_to_it():
     tokens = points[:, [3, 17, 8]]
     field = Field("point_cloud", torch.randn(1, 3, 4), tokens, None, torch.randn(1, 30, 4), points, None)
     classes = torch.arange(30).view(1, 30, 1)
-    truth, _ = DenseHeads(4, 4, (30,), 3, ())._token_truth(field, classes, points)
+    truth, _ = DenseHeads(4, 4, {"kind": 30}, 3, ())._token_truth(field, classes, points)
     assert truth.flatten().tolist() == [3, 17, 8]
 
 
 def test_cells_that_show_nothing_have_no_box():
-    heads, field = DenseHeads(4, 4, (3, 2), 2, (2, 2)), grid_field("image", (2, 2), (8, 8))
+    heads, field = DenseHeads(4, 4, {"kind": 3, "colour": 2}, 2, (2, 2)), grid_field("image", (2, 2), (8, 8))
     nothing = torch.zeros(1, 64, 2, dtype=torch.long)
     result = heads(field, nothing, torch.rand(1, 64, 4))
     assert torch.isfinite(result["loss"])

@@ -6,7 +6,7 @@ import pytest
 from deixis.geometry import named_regions
 from deixis.world.audio import EVENT_NAMES, RATE_HZ, sample_events
 from deixis.world.generate import WORLD, every_question, question_rng, world_facts
-from deixis.world.objects import KIND_NAMES
+from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, SIZES
 from deixis.world.pairs import OTHER_SOUNDS, SOUNDS_OF
 from deixis.world.questions.pairs import sounding
 
@@ -31,7 +31,10 @@ def test_every_sound_has_one_maker_at_most():
 
 
 def test_regions_lie_on_the_signal_that_has_their_form(pairs):
+    maps = {"mask", "box", "point"}
     forms = {
+        "depth": maps,
+        "video": {"box"},
         "audio": {"span", "point"},
         "imu": {"span"},
         "image": {"mask", "box", "point"},
@@ -116,6 +119,51 @@ def test_who_stands_still_moves_least_and_who_hears_something_hears_it_then(pair
                 assert clip[start:end].std() > 2 * np.median(np.abs(clip[: RATE_HZ // 10]))
     still = deviations.pop("standing still")
     assert max(np.median(still), 0.1) < min(np.median(own) for own in deviations.values())
+
+
+def test_distances_of_named_things_are_those_of_the_depth_map(pairs):
+    for facts in pairs["image+depth"]:
+        for sample in samples_of(facts, "distance_of"):
+            words = set(sample.turns[0].user.rstrip("?").split())
+            (number,) = [i for i in facts.first.visible if fits(facts.first.object_at(i), words)]
+            inside = facts.first.cells(number)
+            metres = float(sample.turns[0].references[0])
+            assert np.median(facts.media[1].values[inside]) == pytest.approx(metres, rel=0.06)
+
+
+def fits(obj, words):
+    """Whether an object has the kind that a question names, and its colour and size, if any."""
+    return obj.kind in words and words & {*COLOUR_NAMES, *SIZES} <= {obj.colour, obj.size}
+
+
+def test_what_is_said_to_happen_during_a_sound_changes_pixels_then(pairs):
+    """By the differences of frames inside the tube, and the loudness of the sound track."""
+    seen = set()
+    for facts in pairs["video+audio"]:
+        frames, clip = facts.media[0].values.astype(float), facts.media[1].values
+        for sample in samples_of(facts, "during"):
+            where = sample.regions[0]
+            at_s = np.mean(where.span or where.point)
+            event = next(e for e in facts.second.events if e.start_s <= at_s <= e.end_s)
+            inside = clip[round(event.start_s * RATE_HZ) : round(event.end_s * RATE_HZ)]
+            assert inside.std() > 2 * np.median(np.abs(clip[: RATE_HZ // 20]))
+            seen.add(sample.turns[0].references[0] == "nothing")
+            if len(sample.regions) == 2 and not facts.first.clip.turn_deg:
+                x1, y1, x2, y2 = (round(edge) for edge in sample.regions[1].box)
+                rate_hz, last = facts.media[0].rate_hz, len(frames) - 1
+                before, after = (min(round(s * rate_hz), last) for s in sample.regions[1].time_s)
+                change = np.abs(frames[after] - frames[before]).mean(-1)
+                assert change[y1:y2, x1:x2].mean() > 2 * np.median(change)
+    assert seen == {True, False}
+
+
+def test_what_moves_lies_in_the_depth_map_where_it_is_when_the_video_begins(pairs):
+    for facts in pairs["video+depth"]:
+        for sample in samples_of(facts, "mark_mover"):
+            (action,) = facts.first.doing("moves")
+            masks = sample.regions[0].mask_array, facts.first.clip.object_id[0] == action.number
+            in_map, in_video = (np.array(np.nonzero(mask)).mean(1) / len(mask) for mask in masks)
+            assert np.abs(in_map - in_video).max() < 0.05
 
 
 def test_events_of_no_kinds_but_those_given():

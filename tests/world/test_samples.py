@@ -112,7 +112,7 @@ def test_to_files_and_back(tmp_path):
     assert [(s.id, s.task, s.turns) for s in read] == [(s.id, s.task, s.turns) for s in written]
     assert [s.to_json()["regions"] for s in read] == [s.to_json()["regions"] for s in written]
     media = {medium.id for sample in written for medium in sample.signals}
-    assert len(list(tmp_path.glob("*/*"))) == len(media) == 2 * len((*WORLD_MODALITIES, "scene_sound"))
+    assert len(list(tmp_path.glob("*/*"))) == len(media) == 2 * len((*WORLD_MODALITIES, "scene_sound", "sound_track"))
 
 
 def test_an_unknown_kind_is_refused():

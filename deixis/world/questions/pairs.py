@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from deixis.geometry import Region
+from deixis.world.depth import DepthFacts
 from deixis.world.facts import EventFacts, SceneFacts
 from deixis.world.objects import KIND_NAMES
 from deixis.world.pairs import SOUNDS_OF, PairFacts
 from deixis.world.questions import wording as w
+from deixis.world.questions.depth import metres_answer
 from deixis.world.questions.draft import Draft, Task, ask
 from deixis.world.questions.events import pointed as pointed_in_time
 from deixis.world.questions.scene import pointed
@@ -22,6 +24,7 @@ SOURCE = ("Which of the things you see makes the sound {0}?", "What in the pictu
 HEARD = ("When do you hear {0}?", "When does {0} sound?", "Find the sound of {0}.")
 MAKES_SOUND = ("Do you hear {0}?", "Does {0} make a sound here?")
 SAME_THING = ("Are {0} and {1} the same thing?", "Is {0} what you see at {1}?", "Do {0} and {1} show the same thing?")
+DISTANCE_OF = ("How far away is the NAME?", "How many metres away is the NAME?", "What is the depth of the NAME?")
 FIND_OTHER = ("Find {0} in the OTHER.", "Mark {0} in the OTHER.", "Where in the OTHER is {0}?")
 
 
@@ -126,10 +129,28 @@ def find_other(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft |
     return ask(w.filled(FIND_OTHER, rng, OTHER=other.noun), answer, regions, first.object_at(i).kind)
 
 
+def distance_of(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
+    """How far away an object is that its colour in the picture tells from the others."""
+    image, depth, both = _matched(facts)
+    assert isinstance(depth, DepthFacts)
+    if not both:
+        return None
+    i = int(rng.choice(both))
+    phrase, metres = image.phrase(i, rng), depth.distance_m(i)
+    if phrase is None or metres is None:
+        return None
+    return ask(w.filled(DISTANCE_OF, rng, NAME=phrase), metres_answer(metres), (), f"{metres:.1f}")
+
+
 IMAGE_AUDIO_TASKS: dict[str, Task] = {
     "source": Task(2.0, source, whole=True),
     "heard": Task(1.0, heard, whole=True),
     "makes_sound": Task(1.0, makes_sound, whole=True),
+}
+IMAGE_DEPTH_TASKS: dict[str, Task] = {
+    "same_thing": Task(1.0, same_thing, whole=True),
+    "find_other": Task(1.5, find_other, whole=True),
+    "distance_of": Task(1.5, distance_of, whole=True),
 }
 IMAGE_CLOUD_TASKS: dict[str, Task] = {
     "same_thing": Task(1.0, same_thing, whole=True),

@@ -258,7 +258,7 @@ def test_parcels_are_scored_as_a_set(samples, questions, examples):
 def test_a_model_is_asked_about_its_own_modalities():
     chosen = chosen_tasks("", "depth, image, smell")
     assert {"region_name", "depth_nearer"} <= set(chosen)
-    assert {TASKS[name].questions.subject for name in chosen} == {"image", "depth"}
+    assert {TASKS[name].questions.subject for name in chosen} == {"image", "depth", "image+depth"}
     assert chosen_tasks("depth_name, count", "image,depth") == ["count", "depth_name"]
 
 
