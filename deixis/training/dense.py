@@ -38,7 +38,7 @@ from deixis.world.dense_targets import (
     shown_classes,
     video_targets,
 )
-from deixis.world.facts import EventFacts, Facts, SceneFacts
+from deixis.world.facts import EventFacts, Facts, SceneFacts, SignalFacts
 from deixis.world.fmri_facts import FmriFacts
 from deixis.world.generate import SIZE_PX, world_facts
 from deixis.world.video_facts import VideoFacts
@@ -146,7 +146,7 @@ def signal_of(medium: MediaReference) -> Signal:
     return open_signal(values if rate_hz is None else (values, rate_hz), medium.modality)
 
 
-def targets_of(facts: Facts, prepared: Prepared, cells: int) -> DenseTargets:
+def targets_of(facts: SignalFacts, prepared: Prepared, cells: int) -> DenseTargets:
     """The targets of the `cells` fine cells of a signal; `prepared` is the signal as the network reads it."""
     if isinstance(facts, EventFacts):
         return event_targets(facts.events, EVENT_KINDS[facts.subject], prepared.frame.extent[0], cells)
@@ -190,8 +190,8 @@ class DenseBatches:
     def example(self, name: str, seed: int) -> tuple[np.ndarray, DenseTargets]:
         """(values, targets) of the signal of one seed."""
         spec, modality = self.specs[name], MODALITIES[name]
-        facts = training_facts(name, seed, getattr(spec, "size_px", SIZE_PX))
-        signal = signal_of(facts.media[0])
+        (facts,) = training_facts(name, seed, getattr(spec, "size_px", SIZE_PX)).parts
+        signal = signal_of(facts.medium)
         values, frame = to_tensor(signal, spec)
         indices = modality.indices(signal, spec) if modality.indices is not None else None
         targets = targets_of(facts, Prepared(name, values, frame, indices=indices), self.cells[name])

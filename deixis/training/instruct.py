@@ -184,9 +184,10 @@ class InstructBatches:
             facts, drawn, rng = self._asked(name, seed, self.questions // len(subjects))
             drawn = [caption_sample(sample) if self.captions else sample for sample in drawn]
             samples += [_behind(_jittered(_lowered(sample, rng), rng), len(prepared)) for sample in drawn]
-            prepared += [self.processor.prepare(signal_of(medium)) for medium in facts.media]
-            if name in self.dense_cells:  # networks without masks have no fine level
-                truths.setdefault(name, []).append(targets_of(facts, prepared[-1], self.dense_cells[name]))
+            for part in facts.parts:
+                prepared.append(self.processor.prepare(signal_of(part.medium)))
+                if (cells := self.dense_cells.get(part.subject)) is not None:  # none in networks without masks
+                    truths.setdefault(part.subject, []).append(targets_of(part, prepared[-1], cells))
         row = GuidedRow(Row(prepared))
         for sample in samples:
             rendered = render(sample, prepared, self.processor, self.system.label_rule)

@@ -30,7 +30,8 @@ class Facts(Protocol):
     """The annotations of what one group of questions is about: one signal, or several of one scene.
 
     subject: a key of `deixis.world.generate.WORLD`, for one signal its modality. id: of its samples, before the task.
-    media: the signals, in the order of a sample. pointable: numbers of the objects or events to ask about.
+    media: the signals, in the order of a sample. pointable: numbers of the objects or events to ask about. parts: the
+    annotations of each signal.
     """
 
     @property
@@ -41,6 +42,8 @@ class Facts(Protocol):
     def media(self) -> tuple[MediaReference, ...]: ...
     @property
     def pointable(self) -> Sequence[int]: ...
+    @property
+    def parts(self) -> "Sequence[SignalFacts]": ...
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,10 @@ class SignalFacts:
     @property
     def media(self) -> tuple[MediaReference, ...]:
         return (self.medium,)
+
+    @property
+    def parts(self) -> "tuple[SignalFacts, ...]":
+        return (self,)
 
 
 @dataclass(frozen=True)

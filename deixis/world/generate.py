@@ -13,7 +13,7 @@ from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
 from deixis.world.depth import depth_facts, sample_depth_map
-from deixis.world.facts import Facts, SceneFacts, audio_facts, image_facts, motion_facts, point_cloud_facts
+from deixis.world.facts import EventFacts, Facts, SceneFacts, audio_facts, image_facts, motion_facts, point_cloud_facts
 from deixis.world.fmri_facts import fmri_facts
 from deixis.world.motion import sample_motion
 from deixis.world.normal import normal_facts, sample_normal_map
@@ -67,16 +67,16 @@ def _image(split: str, seed: int, rendering: Rendering) -> SceneFacts:
     return image_facts(scene, render(scene, rendering.size_px, rendering.supersample))
 
 
-def _audio(split: str, seed: int, rendering: Rendering) -> Facts:
+def _audio(split: str, seed: int, rendering: Rendering) -> EventFacts:
     return audio_facts(split, seed, sample_audio_clip(split, seed))
 
 
-def _point_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
+def _point_cloud(split: str, seed: int, rendering: Rendering) -> SceneFacts:
     scene = sample_scene(split, seed)
     return point_cloud_facts(scene, sample_cloud(scene, mesh=build_mesh(scene)))
 
 
-def _depth(split: str, seed: int, rendering: Rendering) -> Facts:
+def _depth(split: str, seed: int, rendering: Rendering) -> SceneFacts:
     scene = sample_scene(split, seed)
     return depth_facts(scene, sample_depth_map(scene, rendering.size_px))
 
@@ -90,7 +90,7 @@ def _video(split: str, seed: int, rendering: Rendering) -> VideoFacts:
     return video_facts(sample_clip(split, seed, min(rendering.size_px, VIDEO_SIZE_PX)))
 
 
-def _motion(split: str, seed: int, rendering: Rendering) -> Facts:
+def _motion(split: str, seed: int, rendering: Rendering) -> EventFacts:
     return motion_facts(split, seed, sample_motion(split, seed))
 
 

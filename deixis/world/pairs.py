@@ -17,7 +17,7 @@ import numpy as np
 from deixis.samples.sample import MediaReference
 from deixis.world.audio import EVENT_NAMES, MAX_EVENT_S, MIN_EVENT_S, sample_events, sound_of
 from deixis.world.events import Event
-from deixis.world.facts import EventFacts, Facts, SceneFacts, audio_facts
+from deixis.world.facts import EventFacts, SceneFacts, SignalFacts, audio_facts
 from deixis.world.scene import scene_rng
 from deixis.world.video import DURATION_S
 from deixis.world.video_facts import VideoFacts
@@ -43,8 +43,8 @@ EMPTY_SHARE = 0.7  # of the sound tracks with room for it have a sound while not
 class PairFacts:
     """The annotations of two signals, in the order of a sample's signals."""
 
-    first: Facts
-    second: Facts
+    first: SignalFacts
+    second: SignalFacts
 
     @property
     def subject(self) -> str:
@@ -57,6 +57,10 @@ class PairFacts:
     @property
     def media(self) -> tuple[MediaReference, ...]:
         return (*self.first.media, *self.second.media)
+
+    @property
+    def parts(self) -> tuple[SignalFacts, ...]:
+        return self.first, self.second
 
     @property
     def pointable(self) -> range:

@@ -9,7 +9,9 @@ import torch
 
 from deixis.model.encoder.field import Field, grid_positions
 from deixis.model.masks.cells import fine_cells
+from deixis.systems import system_of
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer, dense_cells
+from deixis.training.instruct import InstructBatches, Instructor
 from deixis.training.start import dense_heads
 from deixis.training.trainer import BatchStream
 from tests.toy import PIXELS, UNION, VISION, toy_network, toy_tokenizer
@@ -129,6 +131,27 @@ def test_maps_and_videos_are_learnt_cell_by_cell(union):
     output["loss"].backward()
     assert {"depth/kind", "normal/box", "video/colour"} <= output["losses"].keys()
     assert "depth/colour" not in output["losses"]
+
+
+def test_every_signal_of_a_pair_has_its_targets(union):
+    network, processor = union
+    cells, counts = dense_cells(network.config), {"image": 1, "image+depth": 1, "video+depth": 1}
+    own = (processor, system_of(network.config), cells, fine_cells(network.config), counts, 2, 300, 5)
+    rows, truths = InstructBatches(*own).rows(0)
+    assert {name: len(found) for name, found in truths.items()} == {
+        "image": 2,
+        "audio": 2,
+        "video": 1,
+        "depth": 1,
+        "imu": 1,
+    }
+    for name, found in truths.items():
+        values = [prepared for row in rows for prepared in row.row.prepared if prepared.modality == name]
+        assert [len(own.classes) for own in found] == [cells[name]] * len(values)
+    batch = InstructBatches(*own)(0)
+    heads = dense_heads(network)
+    output = Instructor(network, system_of(network.config), heads, dense_weight=1.0)(**batch)
+    assert {f"{name}/kind" for name in truths} <= output["losses"].keys()
 
 
 def test_averaged_frames_have_no_targets(union):
