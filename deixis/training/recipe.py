@@ -13,12 +13,14 @@ from pathlib import Path
 import torch
 
 from deixis.errors import ConfigError
+from deixis.model.config import DeixisConfig
 from deixis.model.extend import copy_modality
 from deixis.model.network import DeixisForConditionalGeneration
 from deixis.options import check_choice
 from deixis.samples.mixtures.mixture import Mixture
 from deixis.systems import system_of
 from deixis.training.classifier import ClassifyRecipe, train_classifier
+from deixis.training.dense import dense_cells
 from deixis.training.instruct import PAIR, PAIRS, Instructor
 from deixis.training.parts import ADAPTER, TrainedParts, check_parts, check_quantized, stage_parts
 from deixis.training.processes import alone_together, by_first, device, process_count, share
@@ -127,7 +129,10 @@ def checked_mixtures(
     for number, stage in enumerate(recipe.stages):
         _check_modalities(stage, network.config.modalities)
         share(stage.accumulate, f"stage {stage.name}: ")
-        if isinstance(stage, DenseStage) or stage.name in done:
+        if isinstance(stage, DenseStage):
+            check_cells(stage, network.config)
+            continue
+        if stage.name in done:
             continue
         for name in chain(*stage.start_as.items()):
             check_choice("start_as", name, network.config.modalities)
@@ -149,6 +154,15 @@ def _check_modalities(stage: Stage, modalities: Sequence[str]) -> None:
     required = {modality for subject in subjects for modality in subject.split("+")}
     if missing := sorted(required - set(modalities)):
         raise ConfigError(f"stage {stage.name}: batch: the model takes no {missing[0]}, only {modalities}")
+
+
+def check_cells(stage: DenseStage, config: DeixisConfig) -> None:
+    """Raises ConfigError for a modality whose field has no cells with targets."""
+    if without := next((name for name in stage.batch if name not in dense_cells(config)), None):
+        raise ConfigError(
+            f"stage {stage.name}: batch: expected modalities with mask features (signals.{without}.early_dim above 0, "
+            f"frames that are not averaged); got {without}"
+        )
 
 
 def _check_steps(stage: InstructStage, mixture: Mixture) -> None:

@@ -12,6 +12,8 @@ from deixis.model.masks.cells import fine_cells
 from deixis.systems import system_of
 from deixis.training.dense import DenseBatches, DenseHeads, DensePretrainer, dense_cells
 from deixis.training.instruct import InstructBatches, Instructor
+from deixis.training.recipe import check_cells
+from deixis.training.recipe_file import DenseStage
 from deixis.training.start import dense_heads
 from deixis.training.trainer import BatchStream
 from tests.toy import PIXELS, UNION, VISION, toy_network, toy_tokenizer
@@ -153,3 +155,6 @@ def test_averaged_frames_have_no_targets(union):
     config.signals["video"] = replace(config.signals["video"], pool_frames=True)
     assert union[0].config.signals.keys() - dense_cells(union[0].config).keys() <= {"fmri"}
     assert dense_cells(union[0].config).keys() - dense_cells(config).keys() == {"video"}
+    stage = DenseStage(name="dense", batch={"video": 1}, steps=1)
+    with pytest.raises(ValueError, match=r"stage dense: batch: expected modalities with mask features .*; got video"):
+        check_cells(stage, config)
