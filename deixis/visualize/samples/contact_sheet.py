@@ -1,6 +1,7 @@
 """A contact sheet: the cards of samples side by side, as one PNG."""
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from PIL import Image, ImageDraw
@@ -138,12 +139,15 @@ def save_contact_sheet(samples: Sequence[Sample], path: str | Path, columns: int
 
 def varied(samples: Iterable[Sample], count: int) -> list[Sample]:
     """At most `count` of the samples, as different as there are: modalities and tasks take turns."""
-    groups: dict[tuple[str, str], list[Sample]] = {}
+    tasks: dict[str, dict[str, list[Sample]]] = {}
     for sample in samples:
-        modality = sample.signals[0].modality if sample.signals else "text"
-        groups.setdefault((modality, sample.task), []).append(sample)
-    rounds = max(map(len, groups.values()), default=0)
+        modalities = "+".join(medium.modality for medium in sample.signals) or "text"
+        tasks.setdefault(modalities, {}).setdefault(sample.task, []).append(sample)
+    # the first task of each modality, then the second of each
+    by_turn = zip_longest(*(own.values() for own in tasks.values()))
+    groups = [group for turn in by_turn for group in turn if group is not None]
+    rounds = max(map(len, groups), default=0)
     # the next round begins elsewhere in each group, so that one scene does not fill the sheet
-    turns = [[group[(7 * i + n) % len(group)] for n, group in enumerate(groups.values())] for i in range(rounds)]
+    turns = [[group[(7 * i + n) % len(group)] for n, group in enumerate(groups)] for i in range(rounds)]
     found = {id(sample): sample for turn in turns for sample in turn}
     return list(found.values())[:count]
