@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deixis.samples.sample import Sample
 
 CARDS = 24  # of a contact sheet
-SHEET_SCENES = 40  # generated for a contact sheet, so that it shows every task
+SHEET_SCENES = 8  # generated for a contact sheet, which are enough for cards of different tasks
 
 
 def run(

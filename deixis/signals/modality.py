@@ -84,6 +84,7 @@ class Modality:
         views: what several images per signal are: "tiles" of a larger one, or "frames" in time.
         sam: SAM makes its masks in a network that has SAM.
         can_play: its values are samples that a page can play.
+        has_directions: its values are directions in the axes of the image, which mirroring would turn.
         header: what the header of its files is checked for: the size in pixels, or the duration; None for nothing.
         region_fields: further fields of a region in the sample format, beside those that follow from the axes.
         folder: of a data set's files of this modality.
@@ -117,6 +118,7 @@ class Modality:
     views: Literal["tiles", "frames"] = "frames"
     sam: bool = False
     can_play: bool = False
+    has_directions: bool = False
     header: Literal["size", "duration"] | None = None
     region_fields: tuple[str, ...] = ()
     folder: str = "media"

@@ -157,6 +157,7 @@ NORMAL = Modality(
     cells="deixis.model.masks.cells:PixelCells",
     panel="deixis.visualize.panels.image_panel:draw_normals",
     patches=True,
+    has_directions=True,
     folder="normals",
     file_suffix=".png",
     write=write,

@@ -195,8 +195,7 @@ class DenseBatches:
         values, frame = to_tensor(signal, spec)
         indices = modality.indices(signal, spec) if modality.indices is not None else None
         targets = targets_of(facts, Prepared(name, values, frame, indices=indices), self.cells[name])
-        # a mirrored normal map would show surfaces that face the other way
-        is_mirrored = modality.axes == "xy" and name != "normal" and seed % 2
+        is_mirrored = modality.axes == "xy" and not modality.has_directions and seed % 2
         return _mirrored(values, targets) if is_mirrored else (values, targets)
 
 

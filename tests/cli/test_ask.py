@@ -18,7 +18,7 @@ from PIL import Image
 from deixis.cli import answers
 from deixis.geometry import rle_to_mask
 
-TOP = {"version", "text", "signals", "regions", "phrases", "model", "seconds"}
+TOP = {"version", "text", "signals", "regions", "phrases", "model", "seconds", "warnings"}
 FORMS = {"box", "mask", "span", "points", "point", "box3d"}
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from deixis.cli.demo import SHOWN
 
 
-def test_a_page_with_every_answer(command, tmp_path):
+def test_a_page_with_every_answer_most_of_them_right(command, tmp_path):
     code, said, _ = command("demo", tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     drawings = [path for path in (tmp_path / "out").glob("*.png") if not path.name.startswith("world-")]
@@ -22,13 +22,8 @@ def test_a_page_with_every_answer(command, tmp_path):
             assert min(image.size) > 100
     media = {path.suffix for path in (tmp_path / "out").glob("world-*")}
     assert media == {".png", ".wav", ".ply"}
-
-
-def test_most_answers_are_those_expected(command, tmp_path):
-    _, _, _ = command("demo", tmp_path)
-    pairs = re.findall(r'alt="([^"]*)">.*?expected: ([^<]*)<', (tmp_path / "index.html").read_text(), re.DOTALL)
-    right = [said.endswith(expected) for said, expected in pairs]
-    assert sum(right) >= 0.6 * len(right)
+    pairs = re.findall(r'alt="([^"]*)">.*?expected: ([^<]*)<', page, re.DOTALL)
+    assert sum(answer.endswith(expected) for answer, expected in pairs) >= 0.6 * len(headings)
 
 
 def test_a_file_in_the_way_is_refused(command, tmp_path):

@@ -316,7 +316,7 @@ def test_epochs_say_how_many_steps(start, tmp_path, capsys):
         pytest.param({"task": "dense"}, "stage tune: data: unknown field; known are", id="task"),
         pytest.param({"steps": None}, "steps: expected a number of steps, or data", id="no_end"),
         pytest.param({"batch": {"data": 0}}, "batch.data: expected a whole number from 1; got 0", id="none_a_step"),
-        pytest.param({"batch": {"data": 1, "video": 1}}, "batch.video: unknown field; known are image", id="kind"),
+        pytest.param({"batch": {"data": 1, "smell": 1}}, "batch.smell: unknown field; known are image", id="kind"),
     ],
 )
 def test_a_wrong_recipe_is_one_sentence_and_writes_nothing(changes, sentence, start, tmp_path, capsys):
