@@ -46,11 +46,11 @@ def run(
     from deixis.conversation import question_sample
     from deixis.visualize.answers_page import ShownAnswer, ShownGroup, write_answers_page
 
+    out.mkdir(parents=True, exist_ok=True)  # refused before the model is loaded
     asked = open_model(model, device)
     questions = {
         name: list(_samples(name)) for name in SHOWN if set(name.split("+")) <= set(asked.abilities["signals"])
     }
-    out.mkdir(parents=True, exist_ok=True)
     groups, screen = [], console()
     for subject, own in questions.items():
         title = subject.replace("_", " ").replace("+", " and ")

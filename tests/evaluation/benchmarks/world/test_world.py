@@ -24,7 +24,7 @@ from deixis.world.objects import KIND_NAMES, PART_NAMES
 from deixis.world.scene import scene_rng
 from tests.evaluation.benchmarks.world.oracle import answer_of, right_answer
 
-LIMIT = 12
+LIMIT = 8
 MARKED = (
     "absence",
     "mask",
@@ -84,7 +84,7 @@ def test_ground_truth_of_another_question_scores_low(world, examples, samples, q
         return right_answer(own[(place + LIMIT // 2 + 1) % LIMIT], questions[example.id])
 
     lines = lines_of(world, examples, shuffled)
-    assert all(found.value < 0.75 for found in lines.values())
+    assert np.mean([found.value < 0.75 for found in lines.values()]) > 0.95  # a few answers may be alike
     assert np.mean([found.value for found in lines.values()]) < 0.4
 
 
