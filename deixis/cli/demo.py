@@ -1,6 +1,7 @@
 """`deixis demo`: questions about every modality of a model, as drawings and one page."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,7 @@ from deixis.cli.terminal import console, say
 from deixis.errors import UnsupportedError
 
 if TYPE_CHECKING:
-    from deixis.geometry import Region
-    from deixis.samples.sample import Sample
-    from deixis.signals import Signal
+    from deixis.samples.sample import MediaReference, Sample
 
 PAGE = "index.html"
 SPLIT, IMAGE_PX = "test", 512
@@ -44,22 +43,21 @@ def run(
     check_model(model, device)
     from deixis.cli.answers import answer_lines, open_model
     from deixis.conversation import question_sample
+    from deixis.evaluation.benchmarks.own_samples import examples_of
     from deixis.visualize.answers_page import ShownAnswer, ShownGroup, write_answers_page
 
     out.mkdir(parents=True, exist_ok=True)  # refused before the model is loaded
     asked = open_model(model, device)
-    questions = {
-        name: list(_samples(name)) for name in SHOWN if set(name.split("+")) <= set(asked.abilities["signals"])
-    }
     groups, screen = [], console()
-    for subject, own in questions.items():
+    for subject in _subjects(asked.abilities["signals"]):
         title = subject.replace("_", " ").replace("+", " and ")
         screen.print(title, style="bold")
         shown = []
-        for heading, sample in own:
+        for heading, sample in _samples(subject, out):
             screen.print(f"  {heading}: {sample.turns[0].user}", style="dim", markup=False, highlight=False)
             try:
-                answer = asked.answer([question_sample(*_question(sample, out))])[0]
+                asks = next(examples_of(sample))
+                answer = asked.answer([question_sample(asks.text, asks.media, asks.regions)])[0]
             except UnsupportedError as error:  # a model without regions, or without masks
                 screen.print(f"    {error}", markup=False, highlight=False)
                 continue
@@ -78,30 +76,33 @@ def run(
         typer.launch(str((out / PAGE).resolve()))
 
 
-def _samples(subject: str) -> Iterator[tuple[str, "Sample"]]:
-    """The questions about a subject with their headings, as samples with the right answers."""
+def _subjects(modalities: Collection[str]) -> list[str]:
+    """What a model that takes these modalities is asked about."""
+    from deixis.world.generate import modalities_of
+
+    return [subject for subject in SHOWN if set(modalities_of(subject)) <= set(modalities)]
+
+
+def _samples(subject: str, out: Path) -> Iterator[tuple[str, "Sample"]]:
+    """The questions about a subject with their headings, as samples with the right answers; media lie in `out`."""
     from deixis.world.generate import every_question, question_rng, world_facts
 
+    seeds = dict.fromkeys(seed for _, seed in SHOWN[subject].values())
+    scenes = {seed: world_facts(SPLIT, seed, subject, size_px=IMAGE_PX) for seed in seeds}
+    media = {seed: tuple(_written(medium, out) for medium in facts.media) for seed, facts in scenes.items()}
     for heading, (task, seed) in SHOWN[subject].items():
-        facts = world_facts(SPLIT, seed, subject, size_px=IMAGE_PX)
-        yield heading, every_question(facts, question_rng(SPLIT, seed, subject), task)[0]
+        sample = every_question(scenes[seed], question_rng(SPLIT, seed, subject), task)[0]
+        yield heading, replace(sample, signals=media[seed])
 
 
-def _question(sample: "Sample", out: Path) -> tuple[str, list["Signal"], list["Region"]]:
-    """(question, signals, regions) of a sample, whose media are written beside the page."""
-    from deixis.geometry import named_regions
-    from deixis.samples.conversations import with_turns
-    from deixis.samples.media import write_medium
+def _written(medium: "MediaReference", out: Path) -> "MediaReference":
+    """A generated medium as a file beside the page."""
+    from deixis.samples.media import media_reference, write_medium
     from deixis.signals import MODALITIES, open_signal
 
-    first = with_turns(sample, sample.turns[:1])
-    signals = []
-    for medium in sample.signals:
-        path = out / f"{medium.id.replace('/', '-')}{MODALITIES[medium.modality].file_suffix}"
-        write_medium(medium, path)
-        signals.append(open_signal(path, medium.modality))
-    user = first.turns[0].user
-    return user, signals, list(first.regions[: len(named_regions(user))])
+    path = out / f"{medium.id.replace('/', '-')}{MODALITIES[medium.modality].file_suffix}"
+    write_medium(medium, path)
+    return media_reference(open_signal(path, medium.modality))
 
 
 def _expected(sample: "Sample") -> str:

@@ -83,7 +83,7 @@ def run(
     where = _data(known, data)
     opened = answers.open_small(model, adapter)
     if opened.config is not None:
-        options |= _of_model(opened.config, known, options)
+        options |= of_model(opened.config, known, options)
     one, named = _play(known, where, options, mode, limit, batch)
     folder = out or RUNS / _folder_name(known.info.name, model, named, adapter)
     check_folder(folder)
@@ -116,7 +116,7 @@ def _options(known: "Benchmark", short: Mapping[str, str], words: Sequence[str])
     return given
 
 
-def _of_model(config: "DeixisConfig", known: "Benchmark", given: Mapping[str, str]) -> dict[str, str]:
+def of_model(config: "DeixisConfig", known: "Benchmark", given: Mapping[str, str]) -> dict[str, str]:
     """The options that follow from the model: how it is asked, and about what where that is a choice."""
     own = {"notation": config.notation.name, "modalities": ",".join(config.modalities)}
     return {n: own[n] for n in OF_MODEL if n not in given and (n == "notation" or n in known.info.options)}

@@ -19,7 +19,7 @@ from deixis.cli.arguments import (
     named_values,
 )
 from deixis.cli.dry_run import check_and_show
-from deixis.cli.eval import show
+from deixis.cli.eval import of_model, show
 from deixis.cli.terminal import say
 from deixis.cli.train import NEEDED, WORLD_NEEDS, Changes, DryRun, RayCount, launched_count, training
 from deixis.errors import InputError
@@ -91,7 +91,7 @@ def run(
         return say(yaml.safe_dump(values, sort_keys=False).rstrip())
     recipe = parse_recipe(values)
     train = training(recipe, ray, ray_address)
-    asked = _benchmarks(parted, limit, world_limit, opened.config)
+    asked = _benchmarks(parted, limit, world_limit if opened.config.system == "deixis" else 0)
     _tell(parted)
     check_and_show(recipe, folder / RUN, dry_run)
     if not dry_run:
@@ -179,17 +179,15 @@ def _recipe(
     return finetune_recipe(model, config, train, samples, parted.shards.get(VALIDATION), steps, seed, processes)
 
 
-def _benchmarks(
-    parted: "Parted", limit: int, world: int, config: "DeixisConfig"
-) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
+def _benchmarks(parted: "Parted", limit: int, world: int) -> dict[str, tuple["Benchmark", Path, dict[str, str], int]]:
     """What is asked before and after, by the folder of its run: held-out samples, and what must not be forgotten."""
     from deixis.evaluation.benchmarks.own_samples import OwnSamples
     from deixis.evaluation.benchmarks.world.benchmark import World
     from deixis.samples.held_out import TEST
 
     asked: dict[str, Any] = {"held-out": (OwnSamples(), parted.shards[TEST], {}, limit)}
-    if world and config.system == "deixis":
-        asked["world"] = (World(), Path(), {"limit": str(world), "modalities": ",".join(config.modalities)}, world)
+    if world:
+        asked["world"] = (World(), Path(), {"limit": str(world)}, world)
     return asked
 
 
@@ -226,7 +224,7 @@ def _measured(
     with resumable(folder) as progress:
         adapter = ModelAdapter(answers.open_model(opened, device, None, None))
         for name, (known, data, options, limit) in asked.items():
-            words = {**options, **({"notation": opened.config.notation.name} if opened.config else {})}
+            words = options | (of_model(opened.config, known, options) if opened.config else {})
             run = EvaluationRun(known, data, words, GENERATED, limit)
             columns = {} if before is None else {COLUMN: before[name].values}
             summaries[name] = evaluate(run, adapter, None, folder / name, progress, None, columns)
