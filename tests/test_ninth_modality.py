@@ -63,7 +63,7 @@ def test_asked_about_segmented_and_drawn(tmp_path):
 
 
 def test_trained_from_scratch_on_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)  # of the tokenizer, which learns from very many
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)  # of the tokenizer, which learns from very many
     path = tmp_path / "data" / "train.jsonl"
     write_shard(samples(4), path)
     few = toy_recipe()["stages"][1] | {"batch": {"data": 2}, "data": [{"path": str(path)}], "dense_weight": 0.0}

@@ -8,6 +8,7 @@ weights; values are read when the network is built. A part without a source begi
 """
 
 import logging
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ from deixis.world.generate import WORLD, modalities_of, world_samples
 
 logger = logging.getLogger(__name__)
 PRESET = "preset"  # in `model`: the name of a preset whose fields the others change
-TEXT_SEEDS = 150  # seeds of the world whose questions and answers a tokenizer is trained on
+TEXT_SIGNALS = 450  # of the world whose questions and answers a tokenizer is trained on, over all its subjects
 ENDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 SIZES_FROM = {"text_config": "language_model", "vision_config": "encoder", "mask_config": "masks"}
 """Fields of a configuration that, where `model` has none, are those of a part's source."""
@@ -90,7 +91,9 @@ def new_model(recipe: Recipe) -> NewModel:
             raise ConfigError(f"init.language_model: expected the weights that a {system} begins from; got none")
         known = set(_modalities_of(sizes))
         subjects = tuple(name for name in WORLD if known >= set(modalities_of(name))) or tuple(WORLD)
-        tokenizer = build_tokenizer(_world_texts(recipe.seed, TEXT_SEEDS, subjects), recipe.vocab_size)
+        tokenizer = build_tokenizer(
+            _world_texts(recipe.seed, math.ceil(TEXT_SIGNALS / len(subjects)), subjects), recipe.vocab_size
+        )
         config = _config(sizes, tokenizer, len(tokenizer))
         model = NewModel(config, build_processor(config, tokenizer))
     else:

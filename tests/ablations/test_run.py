@@ -50,7 +50,7 @@ def done(tmp_path_factory):
     """(folder of the run, its results) of one training of each variant."""
     out = tmp_path_factory.mktemp("toy") / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+        patch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)
         return out, run_comparison(TOY, out, FEW, "cpu", tell)
 
 

@@ -133,7 +133,7 @@ def test_what_cannot_grow_is_refused(toy, projection, grow, match):
 
 
 def test_a_stage_adds_an_expert_and_the_next_one_goes_on_from_it(tmp_path, monkeypatch):
-    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)
     few = {**toy_recipe()["stages"][1], "batch": {"audio": 1}, "steps": 1, "dense_weight": 0.0}
     added = {**few, "name": "added", "parts": {"projection": "expert"}}
     after = {**few, "name": "after", "parts": {"language_model": "full"}}

@@ -37,7 +37,7 @@ SHIPPED = sorted(path for path in FOLDER.glob("*.yaml") if not path.stem.startsw
 @pytest.fixture(autouse=True)
 def few_words(monkeypatch):
     """The tokenizer learns from two scenes instead of very many."""
-    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)
 
 
 def written(tmp_path, recipe):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
 
 @pytest.fixture(autouse=True)
 def few_words(monkeypatch):
-    monkeypatch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+    monkeypatch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)
 
 
 def weights(folder):
@@ -54,7 +54,7 @@ def unbroken(tmp_path_factory):
     """The folder of a run from beginning to end."""
     out = tmp_path_factory.mktemp("unbroken")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+        patch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)
         assert train(toy_plan(), out) == out / "instruct" / "model"
     return out
 
@@ -100,7 +100,7 @@ def stopped(tmp_path_factory):
     """The folder of a run that was stopped after the second step of its last stage."""
     out = tmp_path_factory.mktemp("stopped")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("deixis.training.new_model.TEXT_SEEDS", 2)
+        patch.setattr("deixis.training.new_model.TEXT_SIGNALS", 6)
         interrupt(patch, step=3)
         with pytest.raises(KeyboardInterrupt):
             train(toy_plan(), out)
