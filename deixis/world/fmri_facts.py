@@ -8,10 +8,10 @@ from jaxtyping import Float
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference
 from deixis.world.audio import EVENT_NAMES, sample_audio_clip
-from deixis.world.facts import MIN_IMAGE_SHARE, SignalFacts, box_around, image_facts
+from deixis.world.facts import MIN_IMAGE_SHARE, SignalFacts, box_around, object_shares
 from deixis.world.fmri import AFFINE, SIDE, Brain, kind_parcels, parcel_areas, simulate_fmri, voxel_parcels
 from deixis.world.objects import KIND_NAMES
-from deixis.world.render import render
+from deixis.world.render import surfaces_of
 from deixis.world.scene import sample_scene, scene_rng
 
 SEEING = 0.6  # share of the responses to pictures; the others are to sounds
@@ -82,7 +82,7 @@ def fmri_facts(split: str, seed: int) -> FmriFacts:
 
 def _seen(rng: np.random.Generator, split: str, seed: int) -> tuple[str, ...]:
     scene = sample_scene(split, seed)
-    share = image_facts(scene, render(scene, LOOK_PX)).share
+    share = object_shares(surfaces_of(scene, LOOK_PX).object_id, len(scene.objects))
     kinds = sorted(
         {own.kind for own, covered in zip(scene.objects, share, strict=True) if covered > 2 * MIN_IMAGE_SHARE}
     )
