@@ -32,6 +32,7 @@ from deixis.training.stage_network import first_seed, grow_for, held_out_batches
 from deixis.training.stage_run import run_stage
 from deixis.training.start import dense_heads, start_model, with_adapter
 from deixis.training.trainer import Saved
+from deixis.world.generate import modalities_of
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ def checked_mixtures(
 def _check_modalities(stage: Stage, modalities: Sequence[str]) -> None:
     """Raises ConfigError for a modality of the world in a stage's batch that the model does not take."""
     subjects = set(stage.batch) - {PAIR, DATA} | set(chain(*PAIRS) if PAIR in stage.batch else ())
-    required = {modality for subject in subjects for modality in subject.split("+")}
+    required = {modality for subject in subjects for modality in modalities_of(subject)}
     if missing := sorted(required - set(modalities)):
         raise ConfigError(f"stage {stage.name}: batch: the model takes no {missing[0]}, only {modalities}")
 

@@ -30,13 +30,14 @@ OBJECT_CLASSES: dict[str, Sequence[str]] = {
     "size": tuple(SIZES),
     "material": MATERIALS,
 }
-CLOUD_CLASSES, MAP_CLASSES, VIDEO_CLASSES = (0, 1, 2, 3), (0, 2, 3), (0, 1)
+CLOUD_CLASSES, MAP_CLASSES = ("kind", "colour", "part", "size"), ("kind", "part", "size")
+VIDEO_CLASSES = ("kind", "colour")
 """Which of an image's classes other signals of a scene show."""
 _COUNTS = {name: len(words) + 1 for name, words in OBJECT_CLASSES.items()}
 
 
-def _chosen(columns: tuple[int, ...]) -> dict[str, int]:
-    return {name: count for i, (name, count) in enumerate(_COUNTS.items()) if i in columns}
+def _chosen(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: _COUNTS[name] for name in names}
 
 
 CLASS_COUNTS: dict[str, dict[str, int]] = {
@@ -70,9 +71,13 @@ def _object_classes(scene: Scene, object_id: np.ndarray, part_id: np.ndarray) ->
     return np.insert(classes, 2, np.where(object_id >= 0, part_id + 1, 0), axis=-1)
 
 
-def shown_classes(targets: DenseTargets, columns: tuple[int, ...]) -> DenseTargets:
+def shown_classes(targets: DenseTargets, names: tuple[str, ...]) -> DenseTargets:
     """The targets of these of an image's classes alone."""
-    return replace(targets, classes=targets.classes[:, list(columns)])
+    return replace(targets, classes=targets.classes[:, _columns(names)])
+
+
+def _columns(names: tuple[str, ...]) -> list[int]:
+    return [list(OBJECT_CLASSES).index(name) for name in names]
 
 
 def image_targets(
@@ -155,7 +160,7 @@ def video_targets(clip: Clip, frames: int, side: int) -> DenseTargets:
     centres = ((np.arange(side) + 0.5) / side * size_px).astype(int)
     number = np.maximum(shown[:, centres][:, :, centres], -1).reshape(frames, -1) + 1
     kinds_and_colours = _object_classes(clip.scene, number.ravel() - 1, np.zeros(number.size, np.int64))[
-        :, VIDEO_CLASSES
+        :, _columns(VIDEO_CLASSES)
     ]
     classes = np.concatenate([kinds_and_colours, doing[number.ravel()][:, None]], 1)
     return DenseTargets(classes, boxes[np.arange(frames)[:, None], number].reshape(-1, 6))

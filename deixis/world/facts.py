@@ -118,6 +118,11 @@ class ObjectFacts(SignalFacts, ABC):
         """Indices of the barely visible objects: neither their presence nor their absence may be stated."""
         return [i for i, share in enumerate(self.share) if MAX_ABSENT_SHARE < share < self.min_share]
 
+    @property
+    def alone(self) -> list[int]:
+        """Indices of the clearly visible objects beside which no other of their kind is seen."""
+        return [i for i in self.visible if len(self.matching(self.object_at(i).kind)) == 1]
+
     @abstractmethod
     def record(self, number: int) -> Region:
         """The region of an object, in every form that the signal supports."""
@@ -146,16 +151,16 @@ class ObjectFacts(SignalFacts, ABC):
             return self._colourless_phrase(number)
         if len(self.matching(obj.kind)) == 1 and rng.random() < 0.3:
             return obj.kind
-        if len(self.matching(obj.kind, obj.colour)) == 1:
-            return f"{obj.colour} {obj.kind}"
-        same_size = [i for i in self.matching(obj.kind, obj.colour) if self.object_at(i).size == obj.size]
-        return f"{obj.size} {obj.colour} {obj.kind}" if len(same_size) == 1 else None
+        return self._coloured_phrase(number)
 
     def shortest_phrase(self, number: int) -> str | None:
         """The phrase of the fewest words that fits only this object: kind, then colour and kind, then size too."""
         obj = self.object_at(number)
-        if len(self.matching(obj.kind)) == 1:
-            return obj.kind
+        return obj.kind if len(self.matching(obj.kind)) == 1 else self._coloured_phrase(number)
+
+    def _coloured_phrase(self, number: int) -> str | None:
+        """Colour and kind; the size too, of several that have both."""
+        obj = self.object_at(number)
         same = self.matching(obj.kind, obj.colour)
         if len(same) == 1:
             return f"{obj.colour} {obj.kind}"

@@ -13,7 +13,16 @@ from deixis.errors import InputError
 from deixis.samples.sample import Sample
 from deixis.world.audio import sample_audio_clip
 from deixis.world.depth import depth_facts, sample_depth_map
-from deixis.world.facts import EventFacts, Facts, SceneFacts, audio_facts, image_facts, motion_facts, point_cloud_facts
+from deixis.world.facts import (
+    EventFacts,
+    Facts,
+    SceneFacts,
+    SignalFacts,
+    audio_facts,
+    image_facts,
+    motion_facts,
+    point_cloud_facts,
+)
 from deixis.world.fmri_facts import fmri_facts
 from deixis.world.motion import sample_motion
 from deixis.world.normal import normal_facts, sample_normal_map
@@ -30,7 +39,7 @@ from deixis.world.questions.same_time import AUDIO_IMU_TASKS
 from deixis.world.questions.scene import CLOUD_TASKS, IMAGE_TASKS
 from deixis.world.questions.several import SEVERAL_TASKS
 from deixis.world.questions.video import VIDEO_TASKS
-from deixis.world.render import build_mesh, render, sample_cloud
+from deixis.world.render import render, sample_cloud
 from deixis.world.scene import sample_scene, scene_rng
 from deixis.world.video import VIDEO_SIZE_PX, sample_clip
 from deixis.world.video_facts import VideoFacts, video_facts
@@ -73,7 +82,7 @@ def _audio(split: str, seed: int, rendering: Rendering) -> EventFacts:
 
 def _point_cloud(split: str, seed: int, rendering: Rendering) -> SceneFacts:
     scene = sample_scene(split, seed)
-    return point_cloud_facts(scene, sample_cloud(scene, mesh=build_mesh(scene)))
+    return point_cloud_facts(scene, sample_cloud(scene))
 
 
 def _depth(split: str, seed: int, rendering: Rendering) -> SceneFacts:
@@ -103,25 +112,16 @@ def _image_and_audio(split: str, seed: int, rendering: Rendering) -> Facts:
     return PairFacts(image, scene_sounds(split, seed, image))
 
 
-def _image_and_cloud(split: str, seed: int, rendering: Rendering) -> Facts:
-    return PairFacts(_image(split, seed, rendering), _point_cloud(split, seed, rendering))
-
-
-def _image_and_depth(split: str, seed: int, rendering: Rendering) -> Facts:
-    return PairFacts(_image(split, seed, rendering), _depth(split, seed, rendering))
-
-
 def _video_and_sound(split: str, seed: int, rendering: Rendering) -> Facts:
     video = _video(split, seed, rendering)
     return PairFacts(video, sound_track(split, seed, video))
 
 
-def _video_and_depth(split: str, seed: int, rendering: Rendering) -> Facts:
-    return PairFacts(_video(split, seed, rendering), _depth(split, seed, rendering))
-
-
-def _audio_and_motion(split: str, seed: int, rendering: Rendering) -> Facts:
-    return PairFacts(_audio(split, seed, rendering), _motion(split, seed, rendering))
+def _both(
+    first: Callable[[str, int, Rendering], SignalFacts], second: Callable[[str, int, Rendering], SignalFacts]
+) -> Callable[[str, int, Rendering], Facts]:
+    """The annotations of two signals that are made apart."""
+    return lambda split, seed, rendering: PairFacts(first(split, seed, rendering), second(split, seed, rendering))
 
 
 WORLD: dict[str, Subject] = {
@@ -144,11 +144,11 @@ WORLD: dict[str, Subject] = {
     ),
     "fmri": Subject(_fmri, FMRI_TASKS, "simulated_fmri_"),
     "image+audio": Subject(_image_and_audio, IMAGE_AUDIO_TASKS, "image_audio_"),
-    "audio+imu": Subject(_audio_and_motion, AUDIO_IMU_TASKS, "audio_imu_"),
-    "image+point_cloud": Subject(_image_and_cloud, IMAGE_CLOUD_TASKS, "image_cloud_"),
-    "image+depth": Subject(_image_and_depth, IMAGE_DEPTH_TASKS, "image_depth_"),
+    "audio+imu": Subject(_both(_audio, _motion), AUDIO_IMU_TASKS, "audio_imu_"),
+    "image+point_cloud": Subject(_both(_image, _point_cloud), IMAGE_CLOUD_TASKS, "image_cloud_"),
+    "image+depth": Subject(_both(_image, _depth), IMAGE_DEPTH_TASKS, "image_depth_"),
     "video+audio": Subject(_video_and_sound, VIDEO_AUDIO_TASKS, "video_audio_"),
-    "video+depth": Subject(_video_and_depth, VIDEO_DEPTH_TASKS, "video_depth_"),
+    "video+depth": Subject(_both(_video, _depth), VIDEO_DEPTH_TASKS, "video_depth_"),
 }
 """Two modalities are joined by a plus."""
 WORLD_MODALITIES: tuple[str, ...] = tuple(subject for subject in WORLD if "+" not in subject)

@@ -11,6 +11,7 @@ What a thing sounds like is a convention of the world, learnt from training.
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ from deixis.world.scene import scene_rng
 from deixis.world.video import DURATION_S
 from deixis.world.video_facts import VideoFacts
 
+First = TypeVar("First", bound=SignalFacts)
+Second = TypeVar("Second", bound=SignalFacts)
 SOUNDS_OF: dict[str, str] = {
     "car": "horn",
     "tree": "bird",
@@ -66,16 +69,26 @@ class PairFacts:
     def pointable(self) -> range:
         return range(0)  # its questions are about the pair as a whole
 
+    def of(self, first: type[First], second: type[Second]) -> tuple[First, Second]:
+        """Both annotations, which are known to be of these types."""
+        assert isinstance(self.first, first)
+        assert isinstance(self.second, second)
+        return self.first, self.second
 
-def scene_sounds(split: str, seed: int, facts: SceneFacts) -> EventFacts:
-    """A clip of sounds of the visible objects, and of others that nothing in the scene makes.
+
+def makers(facts: SceneFacts) -> dict[str, int]:
+    """Sound event -> the visible object that makes it.
 
     Barely visible objects are silent, and so are kinds of which the scene shows several: which of them sounds could
     not be told.
     """
-    kinds = [facts.object_at(i).kind for i in facts.visible]
-    alone = [kind for kind in kinds if len(facts.matching(kind)) == 1]
-    own = [SOUNDS_OF[kind] for kind in alone if kind in SOUNDS_OF]
+    kinds = {i: facts.object_at(i).kind for i in facts.alone}
+    return {SOUNDS_OF[kind]: i for i, kind in kinds.items() if kind in SOUNDS_OF}
+
+
+def scene_sounds(split: str, seed: int, facts: SceneFacts) -> EventFacts:
+    """A clip of sounds of the visible objects (`makers`), and of others that nothing in the scene makes."""
+    own = tuple(makers(facts))
     sound = sample_events(scene_rng(split, seed, SOUND_STREAM), (*own, *own, *OTHER_SOUNDS))
     return audio_facts(split, seed, sound, "scene_sound")
 

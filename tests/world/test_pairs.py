@@ -7,8 +7,7 @@ from deixis.geometry import named_regions
 from deixis.world.audio import EVENT_NAMES, RATE_HZ, sample_events
 from deixis.world.generate import WORLD, every_question, question_rng, world_facts
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, SIZES
-from deixis.world.pairs import OTHER_SOUNDS, SOUNDS_OF
-from deixis.world.questions.pairs import sounding
+from deixis.world.pairs import OTHER_SOUNDS, SOUNDS_OF, makers
 
 SEEDS = range(300, 324)
 PAIRS = [subject for subject in WORLD if "+" in subject]
@@ -57,7 +56,7 @@ def test_what_is_said_to_sound_is_loud_then_and_is_the_one_that_makes_it(pairs):
             event = next(e for e in facts.second.events if e.start_s <= middle_s <= e.end_s)
             inside = clip[round(event.start_s * RATE_HZ) : round(event.end_s * RATE_HZ)]
             assert inside.std() > 2 * np.median(np.abs(clip[: RATE_HZ // 10]))
-            assert SOUNDS_OF.get(word, "none") == (event.kind if event.kind in sounding(facts) else "none")
+            assert SOUNDS_OF.get(word, "none") == (event.kind if event.kind in makers(facts.first) else "none")
             seen.add(word == "nothing")
     assert seen == {True, False}
 
@@ -66,11 +65,11 @@ def test_silent_things_are_not_heard(pairs):
     answers = []
     for facts in pairs["image+audio"]:
         heard = {event.kind for event in facts.second.events}
-        makers = {i: kind for kind, i in sounding(facts).items()}
+        sounds = {i: kind for kind, i in makers(facts.first).items()}
         for sample in samples_of(facts, "makes_sound"):
             (number,) = [i for i in facts.first.visible if covers(facts.first, i, sample.regions[0])]
             answers.append(sample.turns[0].references[0])
-            assert (makers.get(number) in heard) == (answers[-1] == "yes")
+            assert (sounds.get(number) in heard) == (answers[-1] == "yes")
     assert 0.25 < np.mean([answer == "yes" for answer in answers]) < 0.75
 
 

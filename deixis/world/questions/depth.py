@@ -11,7 +11,6 @@ from deixis.world.questions.draft import Draft, Task, ask
 
 Rng = np.random.Generator
 MIN_GAP_M = 0.3  # between two objects of which one is nearer
-ORDINALS = ("first", "second")
 
 
 def nearer(facts: DepthFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -25,9 +24,9 @@ def nearer(facts: DepthFacts, rng: Rng, number: int | None = None) -> Draft | No
     first_m, second_m = (facts.distance_m(k) for k in pair)
     if first_m is None or second_m is None or abs(first_m - second_m) < MIN_GAP_M:
         return None
-    word = ORDINALS[int(second_m < first_m)]
+    word = w.ORDINALS[int(second_m < first_m)]
     regions = tuple(scene.pointed(facts, k, rng) for k in pair)
-    return ask(w.choose(w.NEARER, rng), f"The {word}.", regions, word, ORDINALS)
+    return ask(w.choose(w.NEARER, rng), f"The {word}.", regions, word, w.ORDINALS)
 
 
 def distance(facts: DepthFacts, rng: Rng, number: int | None = None) -> Draft | None:

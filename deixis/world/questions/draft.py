@@ -1,7 +1,7 @@
 """What a question about the world is before it is a sample, and the record of a task."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deixis.geometry import Region
 from deixis.samples.sample import Turn
@@ -28,6 +28,17 @@ class Task:
     weight: float
     ask: Callable[..., Draft | None]
     whole: bool = False
+
+
+def on(signal: int, region: Region) -> Region:
+    """The region on the first (0) or the second (1) of two signals."""
+    return replace(region, signal=signal)
+
+
+def yes_no(user: str, is_so: bool, regions: tuple[Region, ...] = ()) -> Draft:
+    """A draft of one turn whose answer is yes or no, and which says that it is one of both."""
+    answer = "yes" if is_so else "no"
+    return ask(user, f"{answer.capitalize()}.", regions, answer, ("yes", "no"))
 
 
 def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:

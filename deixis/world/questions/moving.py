@@ -1,15 +1,12 @@
 """Questions about a video and another signal: its sound track, or a depth map of the same view."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from deixis.geometry import Region
 from deixis.world.depth import DepthFacts
 from deixis.world.facts import EventFacts
 from deixis.world.pairs import PairFacts
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask
+from deixis.world.questions.draft import Draft, Task, ask, on, yes_no
 from deixis.world.questions.events import pointed as pointed_in_time
 from deixis.world.questions.scene import pointed
 from deixis.world.video import MOVES, Action
@@ -22,13 +19,6 @@ SOUND_OF = ("Which sound comes while the NAME ACTS?", "What do you hear while th
 ANYTHING = ("Does anything happen during {0}?", "Does anything happen while you hear {0}?")
 IS_MOVER = ("Is what moves in the video what lies at {0} in the depth map?", "Does {0} in the depth map move?")
 MARK_MOVER = ("Mark what moves in the depth map.", "Where in the depth map is what moves?")
-
-
-def _with_sound(facts: PairFacts) -> tuple[VideoFacts, EventFacts]:
-    video, sound = facts.first, facts.second
-    assert isinstance(video, VideoFacts)
-    assert isinstance(sound, EventFacts)
-    return video, sound
 
 
 def action_with(video: VideoFacts, sound: EventFacts, number: int) -> Action | None:
@@ -47,11 +37,11 @@ def _others_overlap(video: VideoFacts, sound: EventFacts, number: int) -> bool:
 
 def during(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """What does something while a sound is heard; nothing, of a sound without an action."""
-    video, sound = _with_sound(facts)
+    video, sound = facts.of(VideoFacts, EventFacts)
     if not (alone := [i for i in sound.pointable if not _others_overlap(video, sound, i)]):
         return None
     i = int(rng.choice(alone))
-    where = replace(pointed_in_time(sound, i, rng), signal=1)
+    where = on(1, pointed_in_time(sound, i, rng))
     if (action := action_with(video, sound, i)) is None:
         return ask(w.choose(DURING, rng), "Nothing.", (where,), "nothing")
     if not video.is_clear(action):
@@ -63,7 +53,7 @@ def during(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | Non
 
 def sound_of(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """The sound while something that is named does something."""
-    video, sound = _with_sound(facts)
+    video, sound = facts.of(VideoFacts, EventFacts)
     pairs = [(i, action_with(video, sound, i)) for i in range(len(sound.events))]
     clear = [(i, action) for i, action in pairs if action and video.is_clear(action)]
     if not clear:
@@ -73,33 +63,26 @@ def sound_of(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
         return None
     kind = sound.events[i].kind
     question = w.filled(SOUND_OF, rng, NAME=phrase, ACTS=action.name)
-    record = replace(sound.record(i), signal=1)
+    record = on(1, sound.record(i))
     return ask(question, w.sentence(f"[{w.with_article(kind)}]{{0:span}}"), (record,), kind)
 
 
 def anything(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """Whether something happens during a sound, half yes and half no."""
-    video, sound = _with_sound(facts)
+    video, sound = facts.of(VideoFacts, EventFacts)
     wanted = bool(rng.random() < 0.5)
     fitting = [i for i in range(len(sound.events)) if (action_with(video, sound, i) is not None) == wanted]
     if not fitting or not video.all_clear:
         return None
-    where = replace(pointed_in_time(sound, int(rng.choice(fitting)), rng), signal=1)
-    answer = "yes" if wanted else "no"
-    return ask(w.choose(ANYTHING, rng), f"{answer.capitalize()}.", (where,), answer, ("yes", "no"))
+    where = on(1, pointed_in_time(sound, int(rng.choice(fitting)), rng))
+    return yes_no(w.choose(ANYTHING, rng), wanted, (where,))
 
 
 def _with_depth(facts: PairFacts) -> tuple[VideoFacts, DepthFacts, list[int]]:
     """(video, depth map, the objects that move in the one and are clearly seen in both)."""
-    video, depth = facts.first, facts.second
-    assert isinstance(video, VideoFacts)
-    assert isinstance(depth, DepthFacts)
+    video, depth = facts.of(VideoFacts, DepthFacts)
     moving = [action.number for action in video.doing(MOVES) if video.is_clear(action)]
     return video, depth, [number for number in moving if number in depth.visible]
-
-
-def _on_map(region: Region) -> Region:
-    return replace(region, signal=1)
 
 
 def is_mover(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -109,8 +92,8 @@ def is_mover(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
     wanted = bool(rng.random() < 0.5)
     if not (choice := moving if wanted else still) or not moving:
         return None
-    region, answer = _on_map(pointed(depth, int(rng.choice(choice)), rng)), "yes" if wanted else "no"
-    return ask(w.choose(IS_MOVER, rng), f"{answer.capitalize()}.", (region,), answer, ("yes", "no"))
+    region = on(1, pointed(depth, int(rng.choice(choice)), rng))
+    return yes_no(w.choose(IS_MOVER, rng), wanted, (region,))
 
 
 def mark_mover(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -120,7 +103,7 @@ def mark_mover(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft |
         return None
     answer = f"[The {video.label(moving[0])}]{{0:mask}}."
     kind = video.object_at(moving[0]).kind
-    return ask(w.choose(MARK_MOVER, rng), answer, (_on_map(depth.record(moving[0])),), kind)
+    return ask(w.choose(MARK_MOVER, rng), answer, (on(1, depth.record(moving[0])),), kind)
 
 
 VIDEO_AUDIO_TASKS: dict[str, Task] = {

@@ -33,9 +33,7 @@ def _pointed(inside: np.ndarray, facts: NormalFacts, rng: Rng) -> Region:
     """The pixels of a surface, the half of them, or one."""
     form = rng.choice(["mask", "piece", "point"], p=[0.5, 0.2, 0.3])
     if form == "point":
-        rows, columns = np.nonzero(inside)
-        pick = int(rng.integers(len(rows)))
-        return Region(point=(float(columns[pick]) + 0.5, float(rows[pick]) + 0.5))
+        return Region(point=scene.pixel_in(inside, rng))
     return Region(mask=inside if form == "mask" else scene.half(inside, facts, rng))
 
 

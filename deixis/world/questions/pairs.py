@@ -3,18 +3,15 @@
 Regions say on which of the two signals they lie (`Region.signal`), in questions as in answers.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
-from deixis.geometry import Region
 from deixis.world.depth import DepthFacts
 from deixis.world.facts import EventFacts, SceneFacts
 from deixis.world.objects import KIND_NAMES
-from deixis.world.pairs import SOUNDS_OF, PairFacts
+from deixis.world.pairs import SOUNDS_OF, PairFacts, makers
 from deixis.world.questions import wording as w
 from deixis.world.questions.depth import metres_answer
-from deixis.world.questions.draft import Draft, Task, ask
+from deixis.world.questions.draft import Draft, Task, ask, on, yes_no
 from deixis.world.questions.events import pointed as pointed_in_time
 from deixis.world.questions.scene import pointed
 
@@ -28,52 +25,27 @@ DISTANCE_OF = ("How far away is the NAME?", "How many metres away is the NAME?",
 FIND_OTHER = ("Find {0} in the OTHER.", "Mark {0} in the OTHER.", "Where in the OTHER is {0}?")
 
 
-def on(signal: int, region: Region) -> Region:
-    """The region on the first (0) or the second (1) signal."""
-    return replace(region, signal=signal)
-
-
-def sounding(facts: PairFacts) -> dict[str, int]:
-    """Sound event -> the visible object that makes it."""
-    scene = facts.first
-    assert isinstance(scene, SceneFacts)
-    alone = [i for i in scene.visible if len(scene.matching(scene.object_at(i).kind)) == 1]
-    return {SOUNDS_OF[kind]: i for i in alone if (kind := scene.object_at(i).kind) in SOUNDS_OF}
-
-
-def _parts(facts: PairFacts) -> tuple[SceneFacts, EventFacts]:
-    scene, audio = facts.first, facts.second
-    assert isinstance(scene, SceneFacts)
-    assert isinstance(audio, EventFacts)
-    return scene, audio
-
-
-def _label(scene: SceneFacts, number: int) -> str:
-    obj = scene.object_at(number)
-    return f"{obj.colour} {obj.kind}"
-
-
 def source(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft:
     """Which object makes a sound event; nothing, of an event that no object makes."""
-    scene, audio = _parts(facts)
-    makers, events = sounding(facts), audio.events
-    made = [k for k, event in enumerate(events) if event.kind in makers]
+    scene, audio = facts.of(SceneFacts, EventFacts)
+    maker_of, events = makers(scene), audio.events
+    made = [k for k, event in enumerate(events) if event.kind in maker_of]
     # as often nothing as something, where the clip has both
     others = [k for k in range(len(events)) if k not in made]
     event = int(rng.choice(made if made and (not others or rng.random() < 0.7) else others))
     where = on(1, pointed_in_time(audio, event, rng))
     if event not in made:
         return ask(w.choose(SOURCE, rng), "Nothing.", (where,), "nothing", (*KIND_NAMES, "nothing"))
-    i = makers[events[event].kind]
+    i = maker_of[events[event].kind]
     regions = where, scene.record(i)
-    answer = f"[The {_label(scene, i)}]{{1:box}}."
+    answer = f"[The {scene.label(i)}]{{1:box}}."
     return ask(w.choose(SOURCE, rng), answer, regions, scene.object_at(i).kind, (*KIND_NAMES, "nothing"))
 
 
 def heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """When the sound of an object is heard."""
-    scene, audio = _parts(facts)
-    made = [(i, audio.of(kind)) for kind, i in sounding(facts).items() if audio.of(kind)]
+    scene, audio = facts.of(SceneFacts, EventFacts)
+    made = [(i, audio.of(kind)) for kind, i in makers(scene).items() if audio.of(kind)]
     if not made:
         return None
     i, events = made[int(rng.integers(len(made)))]
@@ -85,22 +57,19 @@ def heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None
 
 def makes_sound(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """Whether an object is heard; kinds of which there are several are not asked about."""
-    scene, audio = _parts(facts)
+    scene, audio = facts.of(SceneFacts, EventFacts)
     wanted = bool(rng.random() < 0.5)
-    alone = [i for i in scene.visible if len(scene.matching(scene.object_at(i).kind)) == 1]
-    kinds = [(i, SOUNDS_OF.get(scene.object_at(i).kind)) for i in alone]
+    kinds = [(i, SOUNDS_OF.get(scene.object_at(i).kind)) for i in scene.alone]
     fitting = [i for i, kind in kinds if bool(kind and audio.of(kind)) == wanted]
     if not fitting:
         return None
-    region, answer = pointed(scene, int(rng.choice(fitting)), rng), "yes" if wanted else "no"
-    return ask(w.choose(MAKES_SOUND, rng), f"{answer.capitalize()}.", (region,), answer, ("yes", "no"))
+    region = pointed(scene, int(rng.choice(fitting)), rng)
+    return yes_no(w.choose(MAKES_SOUND, rng), wanted, (region,))
 
 
 def _matched(facts: PairFacts) -> tuple[SceneFacts, SceneFacts, list[int]]:
     """Both views of a scene, and the objects that both show clearly and that a phrase tells from all others."""
-    first, second = facts.first, facts.second
-    assert isinstance(first, SceneFacts)
-    assert isinstance(second, SceneFacts)
+    first, second = facts.of(SceneFacts, SceneFacts)
     both = [i for i in first.visible if i in second.visible]
     return first, second, [i for i in both if first.shortest_phrase(i) and second.shortest_phrase(i)]
 
@@ -112,9 +81,8 @@ def same_thing(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft |
         return None
     wanted = bool(rng.random() < 0.5)
     i, other = (int(n) for n in rng.choice(both, 2, replace=False))
-    j, answer = (i, "yes") if wanted else (other, "no")
-    regions = pointed(first, i, rng), on(1, pointed(second, j, rng))
-    return ask(w.choose(SAME_THING, rng), f"{answer.capitalize()}.", regions, answer, ("yes", "no"))
+    regions = pointed(first, i, rng), on(1, pointed(second, i if wanted else other, rng))
+    return yes_no(w.choose(SAME_THING, rng), wanted, regions)
 
 
 def find_other(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -125,7 +93,7 @@ def find_other(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft |
     i, back = int(rng.choice(both)), int(rng.random() < 0.5)
     own, other = (second, first) if back else (first, second)
     regions = on(back, pointed(own, i, rng)), on(1 - back, other.record(i))
-    answer = f"[The {_label(first, i)}]{{1:{other.mask_form}}}."
+    answer = f"[The {first.label(i)}]{{1:{other.mask_form}}}."
     return ask(w.filled(FIND_OTHER, rng, OTHER=other.noun), answer, regions, first.object_at(i).kind)
 
 

@@ -1,14 +1,13 @@
 """Questions about two signals in time that share a clock: what happens in one while something happens in the other."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 
 from deixis.world.facts import EventFacts
 from deixis.world.pairs import PairFacts
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask
+from deixis.world.questions.draft import Draft, Task, ask, on, yes_no
 from deixis.world.questions.events import pointed
 
 Rng = np.random.Generator
@@ -21,17 +20,9 @@ HEARD_WHILE = ("What do you hear while the person is NAME?", "Which sounds come 
 IS_HEARD = ("Do you hear a SOUND while the person is NAME?", "Is there a SOUND during the NAME?")
 
 
-def _parts(facts: PairFacts) -> tuple[EventFacts, EventFacts]:
-    """(sounds, activities)."""
-    sounds, activities = facts.first, facts.second
-    assert isinstance(sounds, EventFacts)
-    assert isinstance(activities, EventFacts)
-    return sounds, activities
-
-
 def _within(facts: PairFacts) -> Iterator[tuple[int, int]]:
     """(sound, activity) wherever a sound lies within an activity."""
-    sounds, activities = _parts(facts)
+    sounds, activities = facts.of(EventFacts, EventFacts)
     for i, sound in enumerate(sounds.events):
         for j, activity in enumerate(activities.events):
             if activity.start_s + MARGIN_S <= sound.start_s and sound.end_s <= activity.end_s - MARGIN_S:
@@ -40,7 +31,7 @@ def _within(facts: PairFacts) -> Iterator[tuple[int, int]]:
 
 def _apart(facts: PairFacts, activity: int) -> bool:
     """Whether every sound lies within this activity or well outside, so that what is heard during it is clear."""
-    sounds, activities = _parts(facts)
+    sounds, activities = facts.of(EventFacts, EventFacts)
     own = activities.events[activity]
     within = {i for i, j in _within(facts) if j == activity}
     return all(
@@ -51,12 +42,12 @@ def _apart(facts: PairFacts, activity: int) -> bool:
 
 def doing(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """The activity during a sound, which is pointed at, or named where it comes once."""
-    sounds, activities = _parts(facts)
+    sounds, activities = facts.of(EventFacts, EventFacts)
     if not (pairs := list(_within(facts))):
         return None
     i, j = pairs[int(rng.integers(len(pairs)))]
     sound, kind = sounds.events[i].kind, activities.events[j].kind
-    where = replace(activities.record(j), signal=1)
+    where = on(1, activities.record(j))
     if len(sounds.of(sound)) == 1 and rng.random() < 0.5:
         return ask(w.filled(DOING_NAMED, rng, NAME=sound), w.sentence(f"[{kind}]{{0:span}}"), (where,), kind)
     return ask(w.choose(DOING, rng), w.sentence(f"[{kind}]{{1:span}}"), (pointed(sounds, i, rng), where), kind)
@@ -64,13 +55,13 @@ def doing(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None
 
 def _single_activities(facts: PairFacts) -> list[int]:
     """Activities that come once and that no sound cuts."""
-    activities = _parts(facts)[1]
+    _, activities = facts.of(EventFacts, EventFacts)
     return [j for j, event in enumerate(activities.events) if len(activities.of(event.kind)) == 1 and _apart(facts, j)]
 
 
 def heard_while(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """The sounds during an activity that comes once, with their spans; nothing where there is none."""
-    sounds, activities = _parts(facts)
+    sounds, activities = facts.of(EventFacts, EventFacts)
     if not (single := _single_activities(facts)):
         return None
     j = int(rng.choice(single))
@@ -85,7 +76,7 @@ def heard_while(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft 
 
 def is_heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
     """Whether a sound of the clip comes during an activity, half yes and half no."""
-    sounds, activities = _parts(facts)
+    sounds, activities = facts.of(EventFacts, EventFacts)
     wanted = bool(rng.random() < 0.5)
     found = []
     for j in _single_activities(facts):
@@ -96,8 +87,7 @@ def is_heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
         return None
     j, kind = found[int(rng.integers(len(found)))]
     question = w.filled(IS_HEARD, rng, SOUND=kind, NAME=activities.events[j].kind)
-    answer = "yes" if wanted else "no"
-    return ask(question, f"{answer.capitalize()}.", (), answer, ("yes", "no"))
+    return yes_no(question, wanted)
 
 
 AUDIO_IMU_TASKS: dict[str, Task] = {

@@ -33,9 +33,7 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
         if form == "box":
             return Region(box=jittered(pixel_box(inside), (inside.shape[0], inside.shape[1]), rng))
         if form == "point":
-            rows, columns = np.nonzero(inside)
-            pick = int(rng.integers(len(rows)))
-            return Region(point=(float(columns[pick]) + 0.5, float(rows[pick]) + 0.5))
+            return Region(point=pixel_in(inside, rng))
         return Region(mask=inside)
     points = np.flatnonzero(inside)
     if form == "box":
@@ -43,6 +41,13 @@ def pointed(facts: SceneFacts, number: int, rng: Rng, part: str | None = None) -
     if form == "point":
         return Region(point=tuple(float(v) for v in facts.xyz[rng.choice(points)]))
     return Region(points=points)
+
+
+def pixel_in(inside: np.ndarray, rng: Rng) -> tuple[float, float]:
+    """The middle (x, y) of a random pixel of a mask (h, w)."""
+    rows, columns = np.nonzero(inside)
+    pick = int(rng.integers(len(rows)))
+    return float(columns[pick]) + 0.5, float(rows[pick]) + 0.5
 
 
 def half(inside: np.ndarray, facts: SceneFacts, rng: Rng) -> np.ndarray:
@@ -144,10 +149,7 @@ def reasoning(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft |
         absent = [k for k in KIND_NAMES if not facts.matching(k)]
         use = w.choose(KINDS[str(rng.choice(absent))].uses, rng)
         return ask(w.filled(w.REASON, rng, USE=use), "There is [nothing]{} for that.")
-    alone = [i for i in facts.visible if len(facts.matching(facts.object_at(i).kind)) == 1]
-    if number is not None:
-        alone = [i for i in alone if i == number]
-    if not alone:
+    if not (alone := [i for i in facts.alone if number in (None, i)]):
         return None
     i = int(rng.choice(alone))
     obj, kind = facts.object_at(i), KINDS[facts.object_at(i).kind]

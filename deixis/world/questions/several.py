@@ -10,7 +10,7 @@ import numpy as np
 from deixis.world.facts import SceneFacts
 from deixis.world.objects import KINDS
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask
+from deixis.world.questions.draft import Draft, Task, ask, yes_no
 from deixis.world.questions.scene import pointed, some_visible
 from deixis.world.scene import SceneObject
 
@@ -71,9 +71,8 @@ def _compared(facts: SceneFacts, rng: Rng, number: int | None, wording, like) ->
     if (found := _pair(facts, rng, number, like)) is None:
         return None
     i, j, alike = found
-    answer = "Yes." if alike else "No."
     regions = pointed(facts, i, rng), pointed(facts, j, rng)
-    return ask(w.choose(wording, rng), answer, regions, "yes" if alike else "no", ("yes", "no"))
+    return yes_no(w.choose(wording, rng), alike, regions)
 
 
 def same_colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -89,9 +88,9 @@ def larger(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
     if (found := _pair(facts, rng, number, lambda obj: obj.size)) is None or found[2]:
         return None
     i, j, _ = found
-    word = "first" if facts.object_at(i).scale > facts.object_at(j).scale else "second"
+    word = w.ORDINALS[int(facts.object_at(i).scale < facts.object_at(j).scale)]
     regions = pointed(facts, i, rng), pointed(facts, j, rng)
-    return ask(w.choose(LARGER, rng), f"The {word}.", regions, word, ("first", "second"))
+    return ask(w.choose(LARGER, rng), f"The {word}.", regions, word, w.ORDINALS)
 
 
 def describe(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -103,8 +102,7 @@ def describe(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | 
 
 def reason_why(facts: SceneFacts, rng: Rng, number: int | None = None, wording=WHY, why: bool = True) -> Draft | None:
     """An implicit question about the use of an object, whose answer says what makes it fit."""
-    alone = [i for i in facts.visible if len(facts.matching(facts.object_at(i).kind)) == 1]
-    if not (alone := [i for i in alone if number in (None, i)]):
+    if not (alone := [i for i in facts.alone if number in (None, i)]):
         return None
     i = int(rng.choice(alone))
     obj = facts.object_at(i)

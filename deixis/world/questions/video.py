@@ -47,9 +47,7 @@ def pointed(facts: VideoFacts, number: int, rng: Rng) -> Region:
     if form == "mask":
         return Region(mask=inside, time_s=time_s)
     if form == "point":
-        rows, columns = np.nonzero(inside)
-        pick = int(rng.integers(len(rows)))
-        return Region(point=(float(columns[pick]) + 0.5, float(rows[pick]) + 0.5), time_s=time_s)
+        return Region(point=scene.pixel_in(inside, rng), time_s=time_s)
     if form == "box" and facts.action_of(number) is None and not facts.clip.turn_deg:  # it is always there
         return Region(box=scene.jittered(pixel_box(inside), inside.shape, rng))
     return _jittered_tube(facts, number, frame, clear, rng)

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 
 import numpy as np
 
+ORDINALS = ("first", "second")
 NUMBER_WORDS = ("None", "One", "Two", "Three", "Four", "Five", "Six")
 
 NAME = ("What is {0}?", "What do you see at {0}?", "Name the thing at {0}.", "Which thing is {0}?", "What is this {0}?")

@@ -30,14 +30,12 @@ from deixis.samples.sample import Sample
 from deixis.world.fmri import AREA_NAMES
 from deixis.world.motion import PLACES
 from deixis.world.objects import COLOUR_NAMES, PART_NAMES
-from deixis.world.questions.depth import ORDINALS
 from deixis.world.questions.normal import FACINGS
 from deixis.world.questions.video import DOINGS
+from deixis.world.questions.wording import ORDINALS
 from deixis.world.video_facts import DIRECTIONS
 
 ANSWER_TOKENS, CAPTION_TOKENS = 48, 160  # six objects with boxes take about 130
-CADENCE_TOLERANCE = 0.15
-"""The share of the steps per second by which an answer may be off."""
 TRAIN_SAMPLES = 150
 """Samples of the train split on which a constant region is fitted."""
 ExampleValue = Callable[[Sample, Answer], metrics.WeightedValue]
@@ -101,6 +99,12 @@ def _giou(floor: float | None = None) -> TaskMetric:
     return TaskMetric("gIoU", metrics.region_iou, _from_train(baselines.constant_region), floor)
 
 
+def _within(share: float) -> TaskMetric:
+    """Of a number, which may be off by this share of itself."""
+    best = _from_answers(partial(baselines.best_number, tolerance=share))
+    return TaskMetric(f"within {share:.0%}".replace("%", " %"), metrics.number_accuracy(share), best)
+
+
 COUNT = _word("number", metrics.count_accuracy)
 GIOU_ALONE = TaskMetric("gIoU", metrics.region_iou)  # regions of several modalities have no common constant
 PRESENCE = TaskMetric("found or none", metrics.presence_accuracy, _from_answers(baselines.presence_majority))
@@ -108,16 +112,9 @@ CIOU = TaskMetric("cIoU", metrics.region_iou_by_union, _from_train(partial(basel
 DESCRIPTION = _word("phrase", metrics.phrase_accuracy)
 REASON = TaskMetric("gIoU with reason", metrics.reason_accuracy, _from_train(baselines.constant_region))
 CAPTION = TaskMetric("F1", metrics.caption_f1, _from_answers(baselines.best_caption))
-CADENCE = TaskMetric(
-    "within 15 %",
-    metrics.number_accuracy(CADENCE_TOLERANCE),
-    _from_answers(partial(baselines.best_number, tolerance=CADENCE_TOLERANCE)),
-)
+CADENCE, DISTANCE = _within(0.15), _within(0.1)
 PARCELS = TaskMetric("parcel F1", metrics.parcel_f1, _from_train(baselines.constant_parcels))
 GROUNDED_CAPTION = TaskMetric("grounded F1", metrics.grounded_caption_f1)
-DISTANCE = TaskMetric(
-    "within 10 %", metrics.number_accuracy(0.1), _from_answers(partial(baselines.best_number, tolerance=0.1))
-)
 TUBE = TaskMetric("tube IoU ≥ 0.5", metrics.first_tube_accuracy, _from_train(baselines.constant_bounds))
 TIME = TaskMetric(
     "time IoU ≥ 0.5", metrics.first_time_accuracy, _from_train(partial(baselines.constant_bounds, times_alone=True))
@@ -166,7 +163,7 @@ TASKS: dict[str, Task] = {
     "several": Task(every("image", "several"), (_giou(),)),
     "same_colour": Task(yes_or_no("image", "same_colour"), (_yes_no(),)),
     "same_kind": Task(yes_or_no("image", "same_kind"), (_yes_no(),)),
-    "larger": Task(every("image", "larger"), (_name(("first", "second")),)),
+    "larger": Task(every("image", "larger"), (_name(ORDINALS),)),
     "describe": Task(every("image", "describe"), (DESCRIPTION,)),
     "reason_why": Task(every("image", "reason_why"), (REASON,)),
     "long_reasoning": Task(every("image", "long_reasoning"), (_giou(), CIOU)),

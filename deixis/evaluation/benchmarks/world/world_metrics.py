@@ -208,7 +208,7 @@ def labelled_regions(sample: Sample) -> list[tuple[Label | None, Region]]:
 def one_region_iou(sample: Sample, region: Region, record: Region) -> float:
     """IoU of a predicted region with one of the sample, in the predicted form; 0 if the sample has no such form."""
     if region.form in ("mask", "points"):
-        if sample.signals[0].modality in EVENT_MODALITIES:
+        if answered_medium(sample).modality in EVENT_MODALITIES:
             return 0.0
         return mask_iou(union_mask(sample, [region]), union_mask(sample, [record]))[0]
     if (tube := tube_bounds(region)) is not None:
