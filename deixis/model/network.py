@@ -208,7 +208,7 @@ class DeixisForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 raise ValueError(
                     f"<seg>: this network makes no masks in {MODALITIES[name].noun}, and was asked for one"
                 )
-            return self.pointing_head(states, encoded.fields[name].fine[row])
+            return self.pointing_head(states, encoded.fields[name].fine.index_select(0, row))
         if encoded.sam is None:
             raise ValueError("sam_values: expected SAM's input of every image, got none; use this model's processor")
         return self.sam_pointing(states, tuple(level[row] for level in encoded.sam.get(self.sam_pointing.encode)))

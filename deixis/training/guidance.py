@@ -130,7 +130,8 @@ class AttentionGuide:
             query = module.q_proj(hidden)[..., :size].unsqueeze(1).float()
             key = module.k_proj(hidden)[..., :size].unsqueeze(1).float()
             query, key = apply_rotary_pos_emb(query, key, cos.float(), sin.float())
-            scores = torch.einsum("qd,qkd->qk", query[row, 0, position], key[row, 0]) * size**-0.5
+            # of whole rows, then of guided positions: a copy of its row's keys for each would cost more
+            scores = (query[:, 0] @ key[:, 0].mT)[row, position] * size**-0.5
             # as attention itself is masked: other conversations of the row must not take probability
             scores = scores.masked_fill(~allowed[row, 0, position], float("-inf"))
             chance = scores.log_softmax(-1).gather(1, keys)

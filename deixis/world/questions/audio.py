@@ -7,6 +7,7 @@ from deixis.world.questions.events import EventQuestions
 SOUNDS = EventQuestions(
     one=w.with_article,
     the="the {}".format,
+    things=("sound", "sounds"),
     name_words=w.HEARD,
     when_words=w.WHEN,
     mask_words=w.SOUND_MASK,
@@ -30,4 +31,5 @@ AUDIO_TASKS: dict[str, Task] = {
     "order": Task(0.7, SOUNDS.order),
     "caption": Task(0.5, SOUNDS.caption, whole=True),
     "grounded_caption": Task(0.8, SOUNDS.grounded_caption, whole=True),
+    "dialogue": Task(0.6, SOUNDS.dialogue),
 }

@@ -14,7 +14,10 @@ MIN_GAP_M = 0.3  # between two objects of which one is nearer
 
 
 def nearer(facts: DepthFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """Which of two objects is nearer to the camera, by their median depth; None where both are about as near."""
+    """Which of two objects is nearer to the camera, by their median depth; None where both are about as near.
+
+    The answer says both distances first.
+    """
     i = scene.some_visible(facts, rng, number)
     others = [j for j in facts.visible if j != i]
     if i is None or not others:
@@ -26,7 +29,8 @@ def nearer(facts: DepthFacts, rng: Rng, number: int | None = None) -> Draft | No
         return None
     word = w.ORDINALS[int(second_m < first_m)]
     regions = tuple(scene.pointed(facts, k, rng) for k in pair)
-    return ask(w.choose(w.NEARER, rng), f"The {word}.", regions, word, w.ORDINALS)
+    told = f"{first_m:.1f} m and {second_m:.1f} m: the {word}."
+    return ask(w.choose(w.NEARER, rng), told, regions, word, w.ORDINALS)
 
 
 def distance(facts: DepthFacts, rng: Rng, number: int | None = None) -> Draft | None:

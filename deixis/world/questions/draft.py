@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from deixis.geometry import Region
 from deixis.samples.sample import Turn
+from deixis.world.questions.wording import sentence
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,11 @@ def on(signal: int, region: Region) -> Region:
     return replace(region, signal=signal)
 
 
-def yes_no(user: str, is_so: bool, regions: tuple[Region, ...] = ()) -> Draft:
-    """A draft of one turn whose answer is yes or no, and which says that it is one of both."""
+def yes_no(user: str, is_so: bool, regions: tuple[Region, ...] = (), seen: str | None = None) -> Draft:
+    """A draft of one turn whose answer is yes or no, and which says that it is one of both; `seen`: said before it."""
     answer = "yes" if is_so else "no"
-    return ask(user, f"{answer.capitalize()}.", regions, answer, ("yes", "no"))
+    told = answer if seen is None else f"{seen}: {answer}"
+    return ask(user, sentence(told), regions, answer, ("yes", "no"))
 
 
 def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:

@@ -1,6 +1,6 @@
 """Questions about events in time, the same of sounds and of activities: a method per task, and the words as fields."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,17 +13,21 @@ from deixis.world.questions.draft import Draft, ask
 
 Rng = np.random.Generator
 Wordings = tuple[str, ...]
+IT_MASK, IT_SPAN = ("Mark it.", "Segment it."), ("When is it?", "When does it begin and end?")
+AFTER_IT, BEFORE_IT = ("What comes after it?", "What follows it?"), ("What comes before it?",)
 
 
 @dataclass(frozen=True)
 class EventQuestions:
-    """The questions of one modality. one, the: an event in an answer, "a bell" and "the bell"; the rest are wordings.
+    """The questions of one modality. one, the: an event in an answer, "a bell" and "the bell"; things: one event and
+    several, without their kind; the rest are wordings.
 
     uses: of implicit questions, by kind.
     """
 
     one: Callable[[str], str]
     the: Callable[[str], str]
+    things: tuple[str, str]
     name_words: Wordings
     when_words: Wordings
     mask_words: Wordings
@@ -80,21 +84,43 @@ class EventQuestions:
         return ask(w.filled(self.when_words, rng, NAME=kind), f"There is no [{kind}]{{}}.", (), "none")
 
     def count(self, facts: EventFacts, rng: Rng, number: int | None = None) -> Draft | None:
-        answer = w.NUMBER_WORDS[len(facts.events)]
-        return ask(w.choose(self.count_words, rng), f"{answer}.", (), answer.lower())
+        """How many events there are; the answer gives the time of each before it says the number."""
+        return counted(w.choose(self.count_words, rng), self.things, facts, list(facts.pointable))
 
     def order(self, facts: EventFacts, rng: Rng, number: int | None = None) -> Draft | None:
-        """Which event comes next, or came before."""
+        """Which event comes next, or came before; the answer first names the one that the region shows."""
         i, later = some(facts, rng, number), rng.random() < 0.5
-        turn = self.beside(facts, rng, i, later, self.after_words if later else self.before_words)
-        return Draft((turn,), (pointed(facts, i, rng),))
+        question = w.choose(self.after_words if later else self.before_words, rng)
+        regions = pointed(facts, i, rng), facts.record(i)
+        own = f"{'After' if later else 'Before'} [{self.the(facts.events[i].kind)}]{{1:span}} comes"
+        if (j := beside(facts, i, later)) is None:
+            return ask(question, f"{own} nothing.", regions, "nothing")
+        kind = facts.events[j].kind
+        return ask(question, f"{own} [{self.one(kind)}]{{2:span}}.", (*regions, facts.record(j)), kind)
 
-    def beside(self, facts: EventFacts, rng: Rng, number: int, later: bool, words: Wordings) -> Turn:
-        """The turn about what comes next to an event."""
-        j = number + 1 if later else number - 1
-        there = 0 <= j < len(facts.events)
-        kind = facts.events[j].kind if there else "nothing"
-        return Turn(w.choose(words, rng), w.sentence(self.one(kind)) if there else "Nothing.", (kind,))
+    def dialogue(
+        self,
+        facts: EventFacts,
+        rng: Rng,
+        number: int | None = None,
+        more: Callable[[int], Sequence[Turn]] = lambda number: (),
+    ) -> Draft:
+        """What a region shows, then two questions that refer to it as "it", of `more` about the event too."""
+        i, later = some(facts, rng, number), bool(rng.random() < 0.5)
+        kind, j = facts.events[i].kind, beside(facts, i, later)
+        first = Turn(w.choose(self.name_words, rng), w.sentence(self.one(kind)), (kind,))
+        other = "nothing" if j is None else facts.events[j].kind
+        beside_it = w.sentence(other if j is None else self.one(other))
+        follow = [
+            Turn(w.choose(IT_MASK, rng), w.sentence(f"[{self.the(kind)}]{{1:mask}}")),
+            Turn(w.choose(IT_SPAN, rng), w.sentence(f"[{self.the(kind)}]{{1:span}}")),
+            Turn(w.choose(AFTER_IT if later else BEFORE_IT, rng), beside_it, (other,)),
+            *more(i),
+        ]
+        chosen = tuple(follow[k] for k in rng.permutation(len(follow))[:2])
+        region = pointed(facts, i, rng)
+        marked = any("{1:" in turn.assistant for turn in chosen)
+        return Draft((first, *chosen), (region, facts.record(i)) if marked else (region,))
 
     def caption(self, facts: EventFacts, rng: Rng, number: int | None = None) -> Draft | None:
         text = w.listed([self.one(event.kind) for event in facts.events])
@@ -104,6 +130,22 @@ class EventQuestions:
         text = w.listed([f"[{self.one(event.kind)}]{{{k}:span}}" for k, event in enumerate(facts.events)])
         records = tuple(facts.record(k) for k in facts.pointable)
         return ask(w.choose(self.grounded_words, rng), w.sentence(text), records)
+
+
+def beside(facts: EventFacts, number: int, later: bool) -> int | None:
+    """The event next to another in time; None where there is none."""
+    other = number + 1 if later else number - 1
+    return other if 0 <= other < len(facts.events) else None
+
+
+def counted(question: str, things: tuple[str, str], facts: EventFacts, found: list[int]) -> Draft:
+    """A question about the number of the events `found`, which the answer gives one by one before it says it."""
+    answer = w.NUMBER_WORDS[len(found)]
+    if not found:
+        return ask(question, f"{answer}.", (), answer.lower())
+    marks = ",".join(str(k) for k in range(len(found)))
+    text = f"[The {things[len(found) > 1]}]{{{marks}:span}}: {answer.lower()}."
+    return ask(question, text, tuple(facts.record(k) for k in found), answer.lower())
 
 
 def pointed(facts: EventFacts, number: int, rng: Rng) -> Region:

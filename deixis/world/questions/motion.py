@@ -1,5 +1,7 @@
 """Questions and answers about a motion trace, listed in `MOTION_TASKS`."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from deixis.samples.sample import Turn
@@ -7,7 +9,7 @@ from deixis.world.facts import MotionFacts
 from deixis.world.motion import ON_FOOT, PLACES
 from deixis.world.questions import wording as w
 from deixis.world.questions.draft import Draft, Task, ask
-from deixis.world.questions.events import EventQuestions, pointed, some
+from deixis.world.questions.events import EventQuestions, counted, pointed, some
 
 Rng = np.random.Generator
 STEADY_S = 1.5  # an activity that is shorter has too few steps to count them
@@ -31,9 +33,7 @@ BEFORE = ("What comes before {0}?", "What does the person do before {0}?")
 WORN = ("Where is the sensor worn, wrist or hip?", "Is the sensor worn on the wrist or at the hip?")
 WORN_ANSWERS = {"wrist": "On the wrist.", "hip": "At the hip."}
 CADENCE = ("How many steps per second at {0}?", "How many steps does the person take per second in {0}?")
-IT_MASK, IT_SPAN = ("Mark it.", "Segment it."), ("When is it?", "When does it begin and end?")
 IT_CADENCE = ("How many steps per second is it?", "How many steps per second does it have?")
-AFTER_IT, BEFORE_IT = ("What comes after it?", "What follows it?"), ("What comes before it?",)
 USES: dict[str, tuple[str, ...]] = {
     "standing still": ("When would a photographer get a sharp picture?", "When does the person wait?"),
     "walking": ("When does the person stroll through a park?", "When would a dog on a lead trot along?"),
@@ -50,6 +50,7 @@ USES: dict[str, tuple[str, ...]] = {
 ACTIVITIES = EventQuestions(
     one=str,
     the=str,
+    things=("activity", "activities"),
     name_words=NAME,
     when_words=WHEN,
     mask_words=MASK,
@@ -68,8 +69,7 @@ def count(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft | No
     if rng.random() < 0.5:
         return ACTIVITIES.count(facts, rng)
     kind = facts.events[some(facts, rng, None)].kind if rng.random() < 0.7 else str(rng.choice(facts.kinds))
-    answer = w.NUMBER_WORDS[len(facts.of(kind))]
-    return ask(w.filled(STRETCHES, rng, NAME=kind), f"{answer}.", (), answer.lower())
+    return counted(w.filled(STRETCHES, rng, NAME=kind), (kind, kind), facts, facts.of(kind))
 
 
 def worn(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -96,22 +96,14 @@ def cadence(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft | 
     return ask(w.choose(CADENCE, rng), answer, (pointed(facts, i, rng),), answer.rstrip("."))
 
 
-def dialogue(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """What a person does at a region, then two questions about "it"."""
-    i = some(facts, rng, number)
-    kind, later = facts.events[i].kind, bool(rng.random() < 0.5)
-    first = Turn(w.choose(NAME, rng), w.sentence(kind), (kind,))
-    follow = [
-        Turn(w.choose(IT_MASK, rng), w.sentence(f"[{kind}]{{1:mask}}")),
-        Turn(w.choose(IT_SPAN, rng), w.sentence(f"[{kind}]{{1:span}}")),
-        ACTIVITIES.beside(facts, rng, i, later, AFTER_IT if later else BEFORE_IT),
-    ]
-    if (answer := _steps(facts, i)) is not None:
-        follow.append(Turn(w.choose(IT_CADENCE, rng), answer, (answer.rstrip("."),)))
-    chosen = tuple(follow[k] for k in rng.permutation(len(follow))[:2])
-    region = pointed(facts, i, rng)
-    marked = any("{1:" in turn.assistant for turn in chosen)
-    return Draft((first, *chosen), (region, facts.record(i)) if marked else (region,))
+def dialogue(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft:
+    """What a person does at a region, then two questions about "it", also about the steps per second."""
+
+    def its_steps(i: int) -> Sequence[Turn]:
+        answer = _steps(facts, i)
+        return [Turn(w.choose(IT_CADENCE, rng), answer, (answer.rstrip("."),))] if answer is not None else []
+
+    return ACTIVITIES.dialogue(facts, rng, number, its_steps)
 
 
 MOTION_TASKS: dict[str, Task] = {

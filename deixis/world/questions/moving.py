@@ -74,8 +74,10 @@ def anything(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
     fitting = [i for i in range(len(sound.events)) if (action_with(video, sound, i) is not None) == wanted]
     if not fitting or not video.all_clear:
         return None
-    where = on(1, pointed_in_time(sound, int(rng.choice(fitting)), rng))
-    return yes_no(w.choose(ANYTHING, rng), wanted, (where,))
+    i = int(rng.choice(fitting))
+    where, action = on(1, pointed_in_time(sound, i, rng)), action_with(video, sound, i)
+    seen = "nothing" if action is None else f"the {video.label(action.number)} {action.name}"
+    return yes_no(w.choose(ANYTHING, rng), wanted, (where,), seen)
 
 
 def _with_depth(facts: PairFacts) -> tuple[VideoFacts, DepthFacts, list[int]]:
@@ -92,8 +94,10 @@ def is_mover(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
     wanted = bool(rng.random() < 0.5)
     if not (choice := moving if wanted else still) or not moving:
         return None
-    region = on(1, pointed(depth, int(rng.choice(choice)), rng))
-    return yes_no(w.choose(IS_MOVER, rng), wanted, (region,))
+    i = int(rng.choice(choice))
+    movers = w.listed([f"the {video.label(action.number)}" for action in video.doing(MOVES)])
+    seen = f"{w.with_article(depth.label(i))}; what moves is {movers}"
+    return yes_no(w.choose(IS_MOVER, rng), wanted, (on(1, pointed(depth, i, rng)),), seen)
 
 
 def mark_mover(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:

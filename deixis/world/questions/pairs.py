@@ -63,8 +63,8 @@ def makes_sound(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft 
     fitting = [i for i, kind in kinds if bool(kind and audio.of(kind)) == wanted]
     if not fitting:
         return None
-    region = pointed(scene, int(rng.choice(fitting)), rng)
-    return yes_no(w.choose(MAKES_SOUND, rng), wanted, (region,))
+    i = int(rng.choice(fitting))
+    return yes_no(w.choose(MAKES_SOUND, rng), wanted, (pointed(scene, i, rng),), w.with_article(scene.label(i)))
 
 
 def _matched(facts: PairFacts) -> tuple[SceneFacts, SceneFacts, list[int]]:
@@ -81,8 +81,10 @@ def same_thing(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft |
         return None
     wanted = bool(rng.random() < 0.5)
     i, other = (int(n) for n in rng.choice(both, 2, replace=False))
-    regions = pointed(first, i, rng), on(1, pointed(second, i if wanted else other, rng))
-    return yes_no(w.choose(SAME_THING, rng), wanted, regions)
+    other = i if wanted else other
+    regions = pointed(first, i, rng), on(1, pointed(second, other, rng))
+    seen = f"{w.with_article(first.label(i))} and {w.with_article(second.label(other))}"
+    return yes_no(w.choose(SAME_THING, rng), wanted, regions, seen)
 
 
 def find_other(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:

@@ -75,7 +75,7 @@ def heard_while(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft 
 
 
 def is_heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """Whether a sound of the clip comes during an activity, half yes and half no."""
+    """Whether a sound of the clip comes during an activity, half yes and half no; the answer says when both are."""
     sounds, activities = facts.of(EventFacts, EventFacts)
     wanted = bool(rng.random() < 0.5)
     found = []
@@ -86,8 +86,11 @@ def is_heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
     if not found:
         return None
     j, kind = found[int(rng.integers(len(found)))]
-    question = w.filled(IS_HEARD, rng, SOUND=kind, NAME=activities.events[j].kind)
-    return yes_no(question, wanted)
+    activity, times = activities.events[j].kind, sounds.of(kind)
+    marks = ",".join(str(k + 1) for k in range(len(times)))
+    regions = on(1, activities.record(j)), *(sounds.record(i) for i in times)
+    seen = f"[{activity}]{{0:span}} and [the {kind}]{{{marks}:span}}"
+    return yes_no(w.filled(IS_HEARD, rng, SOUND=kind, NAME=activity), wanted, regions, seen)
 
 
 AUDIO_IMU_TASKS: dict[str, Task] = {

@@ -232,29 +232,34 @@ def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | Non
 
 
 def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """The nearest object on the floor, or, in an image, the next object to one side."""
+    """The nearest object on the floor, or, in an image, the next object to one side.
+
+    The answer first says, and points at, what the region shows: what is next to it is then found from there.
+    """
     if facts.barely_visible or len(facts.visible) < 2:
         return None
     i = int(rng.choice(facts.visible))
     others = [j for j in facts.visible if j != i]
-    wording = w.NEAREST
+    wording, where = w.NEAREST, "Nearest to"
     if facts.shown.has_pixels and rng.random() < 0.6:
         step = 1 if rng.random() < 0.5 else -1
-        wording = w.RIGHT if step > 0 else w.LEFT
+        wording, where = (w.RIGHT, "Right of") if step > 0 else (w.LEFT, "Left of")
         gap = {j: (facts.left_of(j) - facts.left_of(i)) * step for j in others}
         gap = {j: d for j, d in gap.items() if d > 6}
     else:
         place = [np.array(facts.object_at(j).position_xy) for j in range(len(facts.scene.objects))]
         gap = {j: float(np.linalg.norm(place[i] - place[j])) for j in others}
-    region = pointed(facts, i, rng)
+    region, form = pointed(facts, i, rng), facts.mask_form
+    own = f"{where} [the {facts.label(i)}]{{1:{form}}} is"
     if not gap:
-        return ask(w.choose(wording, rng), "Nothing.", (region,), "nothing")
+        return ask(w.choose(wording, rng), f"{own} nothing.", (region, facts.record(i)), "nothing")
     best, *rest = sorted(gap, key=lambda j: gap[j])
     # Ambiguous: the second candidate is almost as near.
     if rest and gap[rest[0]] - gap[best] < (4 if wording is not w.NEAREST else 0.2):
         return None
-    text = f"[{_full(facts, best)}]{{1:{facts.mask_form}}}"
-    return ask(w.choose(wording, rng), w.sentence(text), (region, facts.record(best)), facts.object_at(best).kind)
+    text = f"{own} [{_full(facts, best)}]{{2:{form}}}."
+    regions = region, facts.record(i), facts.record(best)
+    return ask(w.choose(wording, rng), text, regions, facts.object_at(best).kind)
 
 
 def caption(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:

@@ -1,5 +1,6 @@
 """Questions about several objects of a scene at once, and answers that say why or tell one object from the others.
 
+Answers that compare two regions first say what each of them shows, so that the rest follows from what is written.
 One function per task, listed in `SEVERAL_TASKS`, as in `scene`.
 """
 
@@ -67,12 +68,13 @@ def _pair(facts: SceneFacts, rng: Rng, number: int | None, like: Callable[[Scene
     return (i, int(rng.choice(others)), wanted) if others else None
 
 
-def _compared(facts: SceneFacts, rng: Rng, number: int | None, wording, like) -> Draft | None:
+def _compared(facts: SceneFacts, rng: Rng, number: int | None, wording, like, told=str) -> Draft | None:
     if (found := _pair(facts, rng, number, like)) is None:
         return None
     i, j, alike = found
     regions = pointed(facts, i, rng), pointed(facts, j, rng)
-    return yes_no(w.choose(wording, rng), alike, regions)
+    seen = " and ".join(told(like(facts.object_at(k))) for k in (i, j))
+    return yes_no(w.choose(wording, rng), alike, regions, seen)
 
 
 def same_colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -80,7 +82,7 @@ def same_colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft
 
 
 def same_kind(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    return _compared(facts, rng, number, SAME_KIND, lambda obj: obj.kind)
+    return _compared(facts, rng, number, SAME_KIND, lambda obj: obj.kind, w.with_article)
 
 
 def larger(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -90,7 +92,8 @@ def larger(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
     i, j, _ = found
     word = w.ORDINALS[int(facts.object_at(i).scale < facts.object_at(j).scale)]
     regions = pointed(facts, i, rng), pointed(facts, j, rng)
-    return ask(w.choose(LARGER, rng), f"The {word}.", regions, word, w.ORDINALS)
+    sizes = " and ".join(facts.object_at(k).size for k in (i, j))
+    return ask(w.choose(LARGER, rng), w.sentence(f"{sizes}: the {word}"), regions, word, w.ORDINALS)
 
 
 def describe(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:

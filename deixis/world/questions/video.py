@@ -3,6 +3,8 @@
 Regions of answers are tubes: `{0:box}` of a video is a box and a time.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from deixis.geometry import Region
@@ -97,9 +99,14 @@ def motion(facts: VideoFacts, rng: Rng, number: int | None = None) -> Draft | No
         return None
     if not (moving := facts.doing(MOVES)):
         return ask(w.choose(WHAT_MOVES, rng), "Nothing.", (), "nothing")
-    marked = w.listed([f"[the {facts.label(a.number)}]{{{k}:box}}" for k, a in enumerate(moving)])
     word = facts.object_at(moving[0].number).kind
-    return ask(w.choose(WHAT_MOVES, rng), w.sentence(marked), tuple(map(facts.action_tube, moving)), word)
+    answer = w.sentence(_marked(facts, moving))
+    return ask(w.choose(WHAT_MOVES, rng), answer, tuple(map(facts.action_tube, moving)), word)
+
+
+def _marked(facts: VideoFacts, moving: Sequence[Action]) -> str:
+    """What moves, each with its tube."""
+    return w.listed([f"[the {facts.label(a.number)}]{{{k}:box}}" for k, a in enumerate(moving)])
 
 
 def when(facts: VideoFacts, rng: Rng, number: int | None = None) -> Draft | None:
@@ -153,15 +160,17 @@ def absence(facts: VideoFacts, rng: Rng, number: int | None = None) -> Draft | N
 
 
 def count(facts: VideoFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """How many things move along the floor."""
+    """How many things move along the floor; the answer points at each before it says the number."""
     if not facts.all_clear:
         return None
-    answer = w.NUMBER_WORDS[len(facts.doing(MOVES))]
-    return ask(w.choose(HOW_MANY, rng), f"{answer}.", (), answer.lower())
+    moving = facts.doing(MOVES)
+    answer = w.NUMBER_WORDS[len(moving)]
+    text = f"{_marked(facts, moving)}: {answer.lower()}" if moving else answer
+    return ask(w.choose(HOW_MANY, rng), w.sentence(text), tuple(map(facts.action_tube, moving)), answer.lower())
 
 
 def order(facts: VideoFacts, rng: Rng, number: int | None = None) -> Draft | None:
-    """Which of two things does something first, or last."""
+    """Which of two things does something first, or last; the answer first tells both in order."""
     actions = facts.clip.actions
     if not facts.all_clear or len(actions) < 2:
         return None
@@ -171,8 +180,8 @@ def order(facts: VideoFacts, rng: Rng, number: int | None = None) -> Draft | Non
     both_move = all(action.name == MOVES for action in actions)
     is_first = rng.random() < 0.5
     action = actions[0 if is_first else 1]
-    doing = "" if both_move else f" {action.name}"
-    answer = f"The {facts.label(action.number)}{doing}."
+    told = ", then ".join(f"the {facts.label(a.number)} {a.name}" for a in actions)
+    answer = w.sentence(f"{told}: the {facts.label(action.number)}")
     return ask(w.choose((FIRST if is_first else LAST)[both_move], rng), answer, (), kinds[0 if is_first else 1])
 
 

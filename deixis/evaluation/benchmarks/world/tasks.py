@@ -87,6 +87,11 @@ def _name(vocabulary: Sequence[str], floor: float | None = None) -> TaskMetric:
     return _word("name", metrics.name_accuracy(vocabulary), floor)
 
 
+def _last_name(vocabulary: Sequence[str]) -> TaskMetric:
+    """Of answers that name first what they were asked about."""
+    return _word("name", metrics.last_name_accuracy(vocabulary))
+
+
 def _yes_no(floor: float | None = None) -> TaskMetric:
     return _word("yes or no", metrics.yes_no_accuracy, floor)
 
@@ -144,7 +149,7 @@ TASKS: dict[str, Task] = {
     "part_name": Task(every("image", "part_name"), (_name(PART_NAMES),)),
     "colour": Task(every("image", "colour"), (_name(COLOUR_NAMES),)),
     "attribute": Task(every("image", "attribute"), (_name(metrics.ATTRIBUTES),)),
-    "relation": Task(every("image", "relation"), (_name(metrics.OBJECTS),)),
+    "relation": Task(every("image", "relation"), (_last_name(metrics.OBJECTS),)),
     "count": Task(every("image", "count"), (COUNT,)),
     "exists": Task(yes_or_no("image"), (_yes_no(floor=0.75),)),
     "absence": Task(present_or_absent("image", ("phrase_box", "phrase_mask")), (PRESENCE,)),
@@ -178,14 +183,15 @@ TASKS: dict[str, Task] = {
     "sound_exists": Task(yes_or_no("audio"), (_yes_no(),)),
     "sound_absence": Task(present_or_absent("audio", ("event_span",)), (PRESENCE,)),
     "sound_count": Task(every("audio", "count"), (COUNT,)),
-    "sound_order": Task(every("audio", "order"), (_name(metrics.SOUNDS),)),
+    "sound_order": Task(every("audio", "order"), (_last_name(metrics.SOUNDS),)),
+    "sound_dialogue_mask": Task(every("audio", "dialogue", ends_with_mask), (_giou(),)),
     "sound_caption": Task(every("audio", "caption"), (CAPTION,), CAPTION_TOKENS),
     "sound_grounded_caption": Task(every("audio", "grounded_caption"), (GROUNDED_CAPTION,), CAPTION_TOKENS),
     "cloud_name": Task(every("point_cloud", "name"), (_name(metrics.OBJECTS, floor=0.60),)),
     "cloud_part_name": Task(every("point_cloud", "part_name"), (_name(PART_NAMES),)),
     "cloud_colour": Task(every("point_cloud", "colour"), (_name(COLOUR_NAMES),)),
     "cloud_attribute": Task(every("point_cloud", "attribute"), (_name(metrics.ATTRIBUTES),)),
-    "cloud_relation": Task(every("point_cloud", "relation"), (_name(metrics.OBJECTS),)),
+    "cloud_relation": Task(every("point_cloud", "relation"), (_last_name(metrics.OBJECTS),)),
     "cloud_count": Task(every("point_cloud", "count"), (COUNT,)),
     "cloud_exists": Task(yes_or_no("point_cloud"), (_yes_no(),)),
     "cloud_absence": Task(present_or_absent("point_cloud", ("phrase_mask",)), (PRESENCE,)),
@@ -204,7 +210,7 @@ TASKS: dict[str, Task] = {
     "video_when": Task(every("video", "when"), (TIME, TUBE)),
     "video_what_happens": Task(every("video", "what_happens"), (_name(DOINGS),)),
     "video_direction": Task(every("video", "direction"), (_name(DIRECTIONS),)),
-    "video_order": Task(every("video", "order"), (_name(metrics.OBJECTS),)),
+    "video_order": Task(every("video", "order"), (_last_name(metrics.OBJECTS),)),
     "video_count": Task(every("video", "count"), (COUNT,)),
     "video_exists": Task(yes_or_no("video"), (_yes_no(),)),
     "video_absence": Task(present_or_absent("video", ("when", "phrase_box")), (PRESENCE,)),
@@ -219,7 +225,7 @@ TASKS: dict[str, Task] = {
     "motion_exists": Task(yes_or_no("imu"), (_yes_no(),)),
     "motion_absence": Task(present_or_absent("imu", ("event_span",)), (PRESENCE,)),
     "motion_count": Task(every("imu", "count"), (COUNT,)),
-    "motion_order": Task(every("imu", "order"), (_name(metrics.ACTIVITIES),)),
+    "motion_order": Task(every("imu", "order"), (_last_name(metrics.ACTIVITIES),)),
     "motion_worn": Task(every("imu", "worn"), (_name(PLACES),)),
     "motion_cadence": Task(every("imu", "cadence"), (CADENCE,)),
     "motion_caption": Task(every("imu", "caption"), (CAPTION,), CAPTION_TOKENS),

@@ -62,6 +62,12 @@ def name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], Weigh
     return lambda sample, answer: (name_match(answer.text, expected_word(sample), names), 1.0)
 
 
+def last_name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], WeightedValue]:
+    """A metric that is 1 if the last name of the vocabulary in the answer is the expected one: "after a comes b"."""
+    names = tuple(vocabulary)
+    return lambda sample, answer: (float(find_names(answer.text, names)[-1:] == [expected_word(sample)]), 1.0)
+
+
 def phrase_accuracy(sample: Sample, answer: Answer) -> WeightedValue:
     """1 if the answer has the words that tell the object from all others, and no other size, colour or kind."""
     found = find_names(answer.text, (*SIZES, *COLOUR_NAMES, *KIND_NAMES))
