@@ -44,7 +44,7 @@ async def sample_list(service: ServiceOf) -> dict[str, Any]:
 async def take_sample(sample_id: str, service: ServiceOf, owner: Owner) -> dict[str, Any]:
     """The file as `/v1/files` describes it, with questions to ask about it."""
     sample = await run_sync(samples.sample_of, sample_id)
-    upload = await run_sync(service.uploads.add, sample.name, [sample.content], owner, sample.modality)
+    upload = await run_sync(service.uploads.add, sample.name, [sample.content], owner, sample.modality, sample.number)
     signal = await service.open(upload)
     return file_object(upload) | {"signal": signal_object(signal), "questions": list(sample.questions)}
 

@@ -12,6 +12,7 @@ from deixis.samples.media import read_content
 from deixis.samples.sample import Sample
 from deixis.serving.chat.region_parts import region_to_part
 from deixis.signals import MODALITIES, open_signal
+from deixis.signals.npy_files import ARRAY_SUFFIX
 from deixis.world.generate import every_question, question_rng, world_facts
 
 SPLIT, IMAGE_PX = "test", 384
@@ -31,12 +32,13 @@ CACHED = 32
 
 @dataclass(frozen=True)
 class StudioSample:
-    """A file to try, and questions about it as the API takes them."""
+    """A file to try, the number that such a file lacks, and questions about it as the API takes them."""
 
     id: str
     name: str
     modality: str
     content: bytes
+    number: float | None
     questions: tuple[dict[str, Any], ...]
 
 
@@ -53,18 +55,21 @@ def listed(modalities: tuple[str, ...]) -> list[dict[str, str]]:
 @lru_cache(CACHED)
 def sample_of(identity: str) -> StudioSample:
     """The sample of an id, generated. Raises InputError for an unknown id."""
-    modality, _, number = identity.rpartition("-")
+    modality, _, digits = identity.rpartition("-")
     seeds, tasks = SHOWN.get(modality, ((), ()))
-    if number not in map(str, seeds):
+    if digits not in map(str, seeds):
         raise InputError(f"sample {identity!r:.60}: expected an id that /studio/api/samples lists")
-    seed = int(number)
+    seed = int(digits)
     facts = world_facts(SPLIT, seed, modality, size_px=IMAGE_PX)
     (medium,) = facts.media
-    content, name = read_content(medium), f"{modality}-{seed}{MODALITIES[modality].file_suffix}"
-    extent = open_signal(content, modality).extent
+    reader = MODALITIES[modality]
+    content, name = read_content(medium), f"{modality}-{seed}{reader.file_suffix}"
+    number = medium.rate_hz if reader.file_suffix == ARRAY_SUFFIX else None
+    says = {} if number is None else {str(reader.parameter): number}
+    extent = open_signal({"bytes": content, "path": name}, modality, **says).extent
     rng = question_rng(SPLIT, seed, modality)
-    asked = [sample for task in tasks for sample in every_question(facts, rng, task)[:1]]
-    return StudioSample(identity, name, modality, content, tuple(_question(sample, extent) for sample in asked))
+    asked = [own for task in tasks for own in every_question(facts, rng, task)[:1]]
+    return StudioSample(identity, name, modality, content, number, tuple(_question(own, extent) for own in asked))
 
 
 def _question(sample: Sample, extent: Extent) -> dict[str, Any]:

@@ -20,7 +20,7 @@ const ARROWS: Record<string, Place> = {
 };
 
 export const KEYBOARD_HELP =
-  "Arrow keys move the crosshair, with Shift far, with Alt by one pixel. Space or Enter puts the pen down and lifts it. " +
+  "While looking at a point cloud, arrow keys turn it. With a tool, arrow keys move the crosshair, with Shift far, with Alt by one pixel. Space or Enter puts the pen down and lifts it. " +
   "Escape drops what is drawn. Plus and minus zoom, 0 shows all. Delete removes the chosen region, Control Z undoes.";
 
 export class Crosshair {

@@ -18,6 +18,7 @@ export function shownRegions(entry: Entry, timeS: number | null = null): Shown[]
       lit,
       faint: anyLit && !lit,
       selected: region.id === studio.selected,
+      editable: number >= 0,
     };
   });
 }

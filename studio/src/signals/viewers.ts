@@ -4,8 +4,14 @@ import type { Component } from "svelte";
 import type { SignalView } from "../api/views";
 import type { Entry } from "../conversation/studio.svelte";
 import ImageViewer from "./pixels/ImageViewer.svelte";
+import CloudViewer from "./places/CloudViewer.svelte";
+import NumberViewer from "./places/NumberViewer.svelte";
+import VoxelViewer from "./places/VoxelViewer.svelte";
+import AudioViewer from "./time/AudioViewer.svelte";
+import CurveViewer from "./time/CurveViewer.svelte";
+import VideoViewer from "./time/VideoViewer.svelte";
 
-/** What the toolbar asks of any viewer. */
+/** What the toolbar, and who stores a drawing, ask of any viewer. */
 export interface Viewer {
   zoomBy(factor: number): void;
   fit(): void;
@@ -15,4 +21,10 @@ export interface Viewer {
 
 export const viewers: Record<SignalView["drawn_as"], Component<{ entry: Entry }, Viewer>> = {
   pixels: ImageViewer,
-} as never;
+  frames: VideoViewer,
+  waveform: AudioViewer,
+  curves: CurveViewer,
+  points: CloudViewer,
+  voxels: VoxelViewer,
+  numbers: NumberViewer,
+};

@@ -13,6 +13,8 @@ export interface Shown {
   lit: boolean;
   faint: boolean;
   selected: boolean;
+  /** Of the next question: may be moved and resized. */
+  editable: boolean;
 }
 
 interface MaskDrawing {
