@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training": {"inference", "datasets", "world"},
     "evaluation": {"inference", "datasets", "world"},
     "ablations": {"training", "evaluation"},
-    "serving": {"inference"},
+    "serving": {"inference", "world"},
     "cli": {"inference", "synthesis", "ablations", "serving"},
 }
 WITHOUT_TORCH = (

@@ -32,6 +32,7 @@ VERBS = (
     "export",
     "finetune",
     "models",
+    "serve",
     "train",
     "world",
 )
