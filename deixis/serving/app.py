@@ -8,7 +8,7 @@ from fastapi import FastAPI
 import deixis
 from deixis.inference import Model
 from deixis.serving import errors
-from deixis.serving.routes import chat, files, models
+from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
 
@@ -32,6 +32,6 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for group in (chat, files, models):
+    for group in (chat, files, models, label_studio):
         app.include_router(group.router)
     return app

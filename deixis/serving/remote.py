@@ -8,6 +8,7 @@ import http.client
 import ipaddress
 import socket
 import ssl
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -40,6 +41,14 @@ async def fetch(url: str, settings: ServerSettings, field: str) -> tuple[bytes, 
     return content, PurePosixPath(unquote(parts.path)).name or "file"
 
 
+async def fetch_from(origin: str, target: str, headers: Mapping[str, str], most: int, field: str) -> bytes:
+    """The content at a path of a host that the server's owner named, private or not. Raises RequestError as `fetch`."""
+    parts = urlsplit(origin)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    return await run_sync(_read, connection, target, headers, most, field)
+
+
 def public_address(host: str, port: int, field: str) -> str:
     """The address of a host. Raises RequestError where there is none, or any of its addresses is not public."""
     try:
@@ -52,10 +61,15 @@ def public_address(host: str, port: int, field: str) -> str:
 
 
 def _get(host: str, port: int, target: str, most: int, field: str) -> bytes:
-    address = public_address(host, port, field)
-    connection = _Pinned(address, host, port)
+    return _read(_Pinned(public_address(host, port, field), host, port), target, {}, most, field)
+
+
+def _read(
+    connection: http.client.HTTPConnection, target: str, headers: Mapping[str, str], most: int, field: str
+) -> bytes:
+    host = connection.host
     try:
-        connection.request("GET", target, headers={"Accept": "*/*", "User-Agent": "deixis"})
+        connection.request("GET", target, headers={"Accept": "*/*", "User-Agent": "deixis", **headers})
         response = connection.getresponse()
         if response.status != 200:
             raise RequestError(f"{field}: {host} answered {response.status}; redirects are refused", param=field)

@@ -1,4 +1,4 @@
-"""Runs an application: a socket that is taken before the model is loaded, and a server that finishes what it accepted."""
+"""Runs an application: a socket taken before the model is loaded, and a server that finishes what it accepted."""
 
 import logging
 import signal

@@ -5,12 +5,13 @@ import time
 from anyio.to_thread import run_sync
 
 from deixis.errors import DeixisError
-from deixis.inference import Model
+from deixis.inference import Answer, GenerationOptions, Model
 from deixis.inference.abilities import check_signal
 from deixis.inference.lru_cache import LRUCache
-from deixis.serving.errors import as_request_error
+from deixis.samples.sample import Sample
+from deixis.serving.errors import RequestError, as_request_error
 from deixis.serving.reading import ReadingLimits, SignalReader
-from deixis.serving.scheduler import Scheduler
+from deixis.serving.scheduler import Job, QueueFull, Scheduler
 from deixis.serving.settings import ServerSettings
 from deixis.serving.uploads import Upload, UploadStore
 from deixis.signals import Signal
@@ -50,6 +51,30 @@ class Service:
         except DeixisError as error:
             raise as_request_error(error, param) from None
         return signal
+
+    async def answer(self, sample: Sample, options: GenerationOptions) -> Answer:
+        """The answer to a sample whose signals are open. Raises RequestError where the queue is full."""
+        job = self.submit(sample, options)
+        try:
+            async for event in job:
+                if event.answer is not None:
+                    return event.answer
+        finally:
+            job.cancel()  # where whoever waits has left
+        raise AssertionError("the last event is the answer")
+
+    def submit(self, sample: Sample, options: GenerationOptions) -> Job:
+        """The job of a sample. Raises RequestError where the queue is full."""
+        try:
+            return self.scheduler.submit(sample, options, deadline_s=self.settings.request_s)
+        except QueueFull as full:
+            seconds = max(1, round(full.retry_after_s))
+            raise RequestError(
+                f"the server has as many requests as it holds; ask again in {seconds} s",
+                429,
+                code="queue_full",
+                headers={"Retry-After": str(seconds)},
+            ) from None
 
     def close(self) -> None:
         """Ends the scheduler and the readers and removes the files."""

@@ -20,6 +20,7 @@ class ServerSettings(Checked):
         host, port: where it listens.
         key_file: of API keys, hashed; required for every host but localhost.
         allow_origins: of pages that may ask from a browser (CORS), beside the studio.
+        label_studio_url, label_studio_key: of the Label Studio whose tasks are annotated, and its access token.
         remote_hosts: names of hosts whose files may be fetched by URL; none by default.
         queue_size: requests that wait, beside those that are answered; more are refused with 429.
         batch_rows: requests that are answered together.
@@ -42,6 +43,8 @@ class ServerSettings(Checked):
     key_file: Path | None = None
     allow_origins: tuple[str, ...] = ()
     remote_hosts: tuple[str, ...] = ()
+    label_studio_url: str | None = None
+    label_studio_key: str | None = None
     queue_size: Count = 64
     batch_rows: Count = 16
     requests_per_minute: Count = 600

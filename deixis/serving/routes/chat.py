@@ -15,7 +15,7 @@ from deixis.serving.chat.schema import ChatRequest
 from deixis.serving.errors import RequestError, as_request_error
 from deixis.serving.media import upload_of
 from deixis.serving.routes.access import Owner, ServiceOf
-from deixis.serving.scheduler import Job, QueueFull
+from deixis.serving.scheduler import Job
 from deixis.serving.service import Service
 
 router = APIRouter(tags=["chat"])
@@ -59,16 +59,7 @@ async def _submitted(body: ChatRequest, service: Service, owner: str) -> tuple[J
     for field, part in media_parts(body):
         upload = await upload_of(service, part, field, owner)
         signals.append(await service.open(upload, field))
-    sample = sample_of(body, signals)
-    try:
-        return service.scheduler.submit(sample, options, deadline_s=service.settings.request_s), tuple(signals)
-    except QueueFull as full:
-        raise RequestError(
-            "the server has as many requests as it holds; ask again later",
-            429,
-            code="queue_full",
-            headers={"Retry-After": str(max(1, round(full.retry_after_s)))},
-        ) from None
+    return service.submit(sample_of(body, signals), options), tuple(signals)
 
 
 async def _first(job: Job) -> StreamEvent:
