@@ -31,6 +31,7 @@ VERBS = (
     "eval",
     "export",
     "finetune",
+    "mcp",
     "models",
     "serve",
     "train",
