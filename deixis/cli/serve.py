@@ -1,5 +1,6 @@
 """`deixis serve`: the studio in the browser, and the API for other programs."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,9 @@ from deixis.errors import UnsupportedError
 
 KEYS = typer.Option("--key-file", help="API keys, as `deixis serve --new-key FILE` writes them.")
 ORIGINS = typer.Option("--allow-origin", metavar="URL", help="A web page that may ask from a browser (CORS).")
+LABEL_STUDIO = typer.Option(
+    metavar="URL", envvar="LABEL_STUDIO_URL", help="Whose tasks are annotated; its token is in LABEL_STUDIO_KEY."
+)
 REMOTES = typer.Option("--allow-remote", metavar="HOST", help="A host whose files may be given by URL.")
 
 
@@ -28,6 +32,7 @@ def run(
     key_file: Annotated[Path | None, KEYS] = None,
     allow_origin: Annotated[list[str] | None, ORIGINS] = None,
     allow_remote: Annotated[list[str] | None, REMOTES] = None,
+    label_studio: Annotated[str | None, LABEL_STUDIO] = None,
     queue_size: Annotated[int, typer.Option(help="Requests that wait; more get 429.")] = 64,
     batch_rows: Annotated[int, typer.Option(help="Requests that are answered together.")] = 16,
     requests_per_minute: Annotated[int, typer.Option(help="Of one key, or one address.")] = 600,
@@ -50,6 +55,8 @@ def run(
         key_file=key_file,
         allow_origins=tuple(allow_origin or ()),
         remote_hosts=tuple(allow_remote or ()),
+        label_studio_url=label_studio,
+        label_studio_key=os.environ.get("LABEL_STUDIO_KEY"),
         queue_size=queue_size,
         batch_rows=batch_rows,
         requests_per_minute=requests_per_minute,

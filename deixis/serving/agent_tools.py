@@ -22,8 +22,8 @@ from deixis.signals.opening import read_name
 
 INSTRUCTIONS = (
     "Questions about images, video, audio, point clouds, depth maps, normals, motion traces and fMRI, as far as the "
-    "model takes them (see `abilities`). Point at a part with a region and write {0}, {1} in the question where it is meant. "
-    "Coordinates are in the file's own units: pixels of the upright image, seconds, indices of a cloud's points."
+    "model takes them (see `abilities`). Point at a part with a region and write {0}, {1} in the question where it is "
+    "meant. Coordinates are in the file's own units: pixels of the upright image, seconds, indices of a cloud's points."
 )
 File = Annotated[str, Field(description="Path of a file under the served folder, or modality:path, as depth:map.png.")]
 Regions = Annotated[
@@ -59,7 +59,7 @@ class AgentTools:
         self,
         question: str,
         files: list[File],
-        regions: Regions = [],
+        regions: Regions | None = None,
         want: Literal["text", "box", "mask"] | None = None,
     ) -> dict[str, Any]:
         """Ask about one or several files and regions of them; gives text, its regions, and reasons to doubt it."""
@@ -104,9 +104,11 @@ class AgentTools:
         path = (self.root / named.path).resolve()
         if not path.is_relative_to(self.root) or not path.is_file():
             raise ToolError(f"file: expected a file under {self.root.name or 'the served folder'}; got {file!r:.100}")
+        options: dict[str, float] = {}
+        if named.modality is not None and named.number is not None:
+            options[MODALITIES[named.modality].parameter or ""] = named.number
         try:
-            options = {MODALITIES[named.modality].parameter or "": named.number} if named.number is not None else {}
-            return open_signal(path, named.modality, **options) if named.modality else open_signal(path)
+            return open_signal(path, named.modality, **options)
         except DeixisError as error:
             raise ToolError(str(error).replace(str(self.root), ".")) from None
 
