@@ -46,14 +46,14 @@ class PreallocatedLayer(DynamicLayer):
         for buffer, states in zip(self.buffers or (), (key_states, value_states), strict=True):
             buffer[:rows, :, end : end + new] = states
         self._show(rows, before + new)
-        return self.keys, self.values
+        return self._held
 
     def keep(self, order: Sequence[int], width: int) -> None:
         """Continues with these rows in this order, and with their last `width` positions."""
         moved = [(place, row) for place, row in enumerate(order) if place != row]
         if moved:
             places, rows = map(list, zip(*moved, strict=True))
-            for half in (self.keys, self.values):
+            for half in self._held:
                 half[places] = half[rows]
         self.start += self.get_seq_length() - width
         self._show(len(order), width)
@@ -62,15 +62,22 @@ class PreallocatedLayer(DynamicLayer):
         """Adds the rows of another layer behind the own ones; the shorter ones are padded."""
         assert self.buffers is not None, "prompts were fed"
         held, new = self.get_seq_length(), other.get_seq_length()
-        own, rows, width = len(self.keys), len(self.keys) + len(other.keys), max(held, new)
+        own, width = len(self._held[0]), max(held, new)
+        rows = own + len(other._held[0])
         # A free row, and as many positions to the left: only the new row is written.
         if len(self.buffers[0]) < rows or self.start + held < width:
-            self._allocate((self.keys, self.values), rows, width, SPARE)
+            self._allocate(self._held, rows, width, SPARE)
         end = self.start + held
-        for buffer, half in zip(self.buffers, (other.keys, other.values), strict=True):
+        for buffer, half in zip(self.buffers, other._held, strict=True):
             buffer[own:rows, :, end - new : end] = half
         self.start = end - width
         self._show(rows, width)
+
+    @property
+    def _held(self) -> tuple[Tensor, Tensor]:
+        assert self.keys is not None, "initialised before"
+        assert self.values is not None, "initialised before"
+        return self.keys, self.values
 
     def _allocate(self, like: tuple[Tensor, Tensor], rows: int, end: int, spare: int) -> None:
         """Larger buffers, in which the window ends at `end`.
@@ -79,9 +86,9 @@ class PreallocatedLayer(DynamicLayer):
         """
         held = self.get_seq_length()
         buffers = []
-        for states, half in zip(like, (self.keys, self.values), strict=True):
+        for states, half in zip(like, self._held, strict=True):
             buffer = states.new_zeros(rows, states.shape[1], end + spare, states.shape[-1])
-            if held:
+            if held:  # else not even its dimensions are known
                 buffer[: len(half), :, end - held : end] = half
             buffers.append(buffer)
         self.buffers, self.start = (buffers[0], buffers[1]), end - held
@@ -139,10 +146,8 @@ def append_rows(cache: DynamicCache, other: DynamicCache) -> None:
 
 def row_layers(cache: DynamicCache, row: int, length: int) -> Layers:
     """(keys, values) of every layer of one row, (1, head, position, dim) each: views of its last `length` positions."""
-    return [
-        (layer.keys[row : row + 1, :, -length:], layer.values[row : row + 1, :, -length:])
-        for layer in _preallocated(cache)
-    ]
+    halves = [layer._held for layer in _preallocated(cache)]
+    return [(keys[row : row + 1, :, -length:], values[row : row + 1, :, -length:]) for keys, values in halves]
 
 
 def _preallocated(cache: DynamicCache) -> list[PreallocatedLayer]:
