@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deixis.geometry import Box, Box3D, Mask, Point, PointSet, Polygon, Region, Scribble, Span, Tube
     from deixis.inference import Answer, Chat, load
     from deixis.model import DeixisConfig, DeixisForConditionalGeneration, DeixisProcessor
+    from deixis.serving.client import Client
     from deixis.signals import open_signal
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __all__ = [
     "Box",
     "Box3D",
     "Chat",
+    "Client",
     "DeixisConfig",
     "DeixisForConditionalGeneration",
     "DeixisProcessor",
@@ -58,6 +60,7 @@ _EXPORTS = {
     "load": "deixis.inference",
     "Answer": "deixis.inference",
     "Chat": "deixis.inference",
+    "Client": "deixis.serving.client",
 }
 
 _install()

@@ -6,6 +6,10 @@ is therefore caught at the call of the library and raised again as one of these;
 stays as it is.
 """
 
+import re
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory was exhausted: PyTorch, safetensors and the system each have a class or words of their own."""
@@ -16,8 +20,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def one_line(error: object, longest: int | None = None) -> str:
     """What an error of a library says, as a part of a sentence: in one line, of at most `longest` characters, without
-    its full stop; the name of its class where it says nothing."""
-    return " ".join(str(error).split())[:longest].rstrip(". ") or type(error).__name__
+    its full stop or where its objects lie in memory; the name of its class where it says nothing."""
+    text = _ADDRESS.sub("", " ".join(str(error).split()))
+    return text[:longest].rstrip(". ") or type(error).__name__
 
 
 class DeixisError(ValueError):

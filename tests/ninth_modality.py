@@ -92,6 +92,7 @@ PRESSURE = Modality(
     name="pressure",
     noun="a barometer log",
     axes="t",
+    values_form=("float32", (None,)),
     spec=PressureSpec,
     options=PressureOptions,
     open_file=open_file,

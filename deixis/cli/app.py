@@ -31,7 +31,9 @@ VERBS = (
     "eval",
     "export",
     "finetune",
+    "mcp",
     "models",
+    "serve",
     "train",
     "world",
 )

@@ -343,6 +343,7 @@ AUDIO = Modality(
     name="audio",
     noun="audio",
     axes="t",
+    values_form=("float32", (None,)),
     suffixes=(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".w64", ".caf"),
     magics=(
         (8, b"WAVE", "WAV audio"),

@@ -178,6 +178,7 @@ DEPTH = Modality(
     name="depth",
     noun="a depth map",
     axes="xy",
+    values_form=("float32", (None, None)),
     suffixes=(),
     magics=(PNG_MAGIC, *TIFF_MAGICS),
     spec=DepthSpec,

@@ -321,6 +321,7 @@ FMRI = Modality(
     name="fmri",
     noun="an fMRI response",
     axes="xyz",
+    values_form=("float32", (None,)),
     suffixes=SUFFIXES,
     magics=(
         (344, b"n+1\x00", "a NIfTI volume"),

@@ -242,6 +242,7 @@ IMAGE = Modality(
     name="image",
     noun="an image",
     axes="xy",
+    values_form=("uint8", (None, None, 3)),
     suffixes=(".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2", ".avif"),
     magics=(
         PNG_MAGIC,

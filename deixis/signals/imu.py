@@ -211,6 +211,7 @@ IMU = Modality(
     name="imu",
     noun="an IMU recording",
     axes="t",
+    values_form=("float32", (None, 6)),
     suffixes=(".csv",),
     magics=(),
     spec=ImuSpec,

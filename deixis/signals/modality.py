@@ -58,6 +58,7 @@ class Modality:
         name: the key in `deixis.signals.MODALITIES`, "image".
         noun: with its article, for messages: "a point cloud".
         axes: names of the coordinates of a position, in order: "xy", "t", "xyz" or "xyt".
+        values_form: type and shape of a signal's values, None for any number: ("uint8", (None, None, 3)).
         spec: frozen dataclass of the preparation that a network needs; all fields have defaults.
         options: subclass of `spec` with the options of the tokenizers (`SignalOptions`).
         open_file: (path, name) -> Signal. As `open_value` and `open_pair`, raises InputError, one sentence, for content
@@ -72,6 +73,8 @@ class Modality:
         parameter: the number that a file or array may lack, a keyword of `open_file` and `open_value`: "unit_m" of a
             depth map, "rate_hz" of a video or IMU recording in an array; None where there is none.
         open_pair: ((first, second) paths, name) -> Signal of two files named as "first+second", where there is such.
+        complete: (signal, spec) -> the signal with all in memory that `to_tensor` takes of it, so that its file is not
+            read again; None where opening does so.
         indices: (signal, spec) -> which of the file's elements the cells stand for, see `Prepared.indices`.
         blank: (values, spec) -> prepared values that carry no information.
         tokenizers: name in `SignalOptions.tokenizer` -> import path of the module class, "package.module:Class".
@@ -95,6 +98,7 @@ class Modality:
     name: str
     noun: str
     axes: str
+    values_form: tuple[str, tuple[int | None, ...]]
     spec: type
     options: type[Any]
     open_file: Callable[..., Signal]
@@ -110,6 +114,7 @@ class Modality:
     has_rate: bool = False
     parameter: str | None = None
     open_pair: Callable[..., Signal] | None = None
+    complete: Callable[[Signal, Any], Signal] | None = None
     indices: Callable[[Signal, Any], np.ndarray | None] | None = None
     blank: Callable[[np.ndarray, Any], np.ndarray] = zeros
     panel_height_px: int | None = None

@@ -143,6 +143,7 @@ NORMAL = Modality(
     name="normal",
     noun="a surface normal map",
     axes="xy",
+    values_form=("float32", (None, None, 3)),
     suffixes=(),
     magics=(PNG_MAGIC, JPEG_MAGIC, *TIFF_MAGICS),
     spec=NormalSpec,

@@ -241,6 +241,7 @@ POINT_CLOUD = Modality(
     name="point_cloud",
     noun="a point cloud",
     axes="xyz",
+    values_form=("float32", (None, 6)),
     suffixes=(".ply", ".obj", ".off", ".stl", ".glb", ".npz", ".pcd"),
     magics=(
         (0, b"ply\n", "a PLY cloud"),

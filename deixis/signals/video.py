@@ -7,7 +7,7 @@ takes. Coordinates are pixels of the upright frame and seconds from the first fr
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, no_type_check
@@ -140,6 +140,19 @@ def chosen_frames(signal: Signal, spec: VideoSpec) -> UInt8[np.ndarray, "moment 
     return read_frames(path, signal.name, signal.info["table"], wanted.tolist())
 
 
+def with_frames(signal: Signal, spec: VideoSpec) -> Signal:
+    """The video with the frames of the spec's moments among those in memory: its file is not read for them again."""
+    kept = signal.info["kept"]
+    missing = np.setdiff1d(chosen_indices(signal.info["table"], spec), kept)
+    if signal.file is None or not len(missing):
+        return signal
+    decoded = read_frames(signal.file, signal.name, signal.info["table"], missing.tolist())
+    order = np.argsort(np.concatenate([kept, missing]))
+    kept = np.concatenate([kept, missing])[order]
+    info = {**signal.info, "kept": kept, "times_s": signal.info["table"].times_s[kept]}
+    return replace(signal, values=np.concatenate([signal.values, decoded])[order], info=info)
+
+
 def chosen_indices(table: VideoTable, spec: VideoSpec) -> Int[np.ndarray, " moment"]:
     """Numbers of the frames that stand for the spec's moments."""
     count = len(table.times_s)
@@ -221,6 +234,7 @@ VIDEO = Modality(
     name="video",
     noun="a video",
     axes="xyt",
+    values_form=("uint8", (None, None, None, 3)),
     suffixes=CODEC_ENDINGS,
     magics=(
         (4, b"ftyp", "an MP4 or QuickTime video"),
@@ -239,6 +253,7 @@ VIDEO = Modality(
     open_value=open_value,
     fits=fits,
     to_tensor=to_tensor,
+    complete=with_frames,
     tokenizers={"stem": "deixis.model.tokenizers.stems:VideoTokenizer"},
     parameter="rate_hz",
     upsample="deixis.model.masks.pointing_head:UpsampleFrames",

@@ -63,9 +63,15 @@ def name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], Weigh
 
 
 def last_name_accuracy(vocabulary: Iterable[str]) -> Callable[[Sample, Answer], WeightedValue]:
-    """A metric that is 1 if the last name of the vocabulary in the answer is the expected one: "after a comes b"."""
+    """A metric that is 1 if the expected word is the last name of the vocabulary in the answer, beside one other at
+    most: "after a comes b"."""
     names = tuple(vocabulary)
-    return lambda sample, answer: (float(find_names(answer.text, names)[-1:] == [expected_word(sample)]), 1.0)
+
+    def value(sample: Sample, answer: Answer) -> WeightedValue:
+        found = find_names(answer.text, names)
+        return float(found[-1:] == [expected_word(sample)] and len(set(found)) <= 2), 1.0
+
+    return value
 
 
 def phrase_accuracy(sample: Sample, answer: Answer) -> WeightedValue:

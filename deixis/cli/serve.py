@@ -1,0 +1,76 @@
+"""`deixis serve`: the studio in the browser, and the API for other programs."""
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deixis.cli.arguments import AdapterFolder, Device, Dtype, ModelChoice, ModelName, Quantization, check_model
+from deixis.cli.terminal import say
+from deixis.errors import UnsupportedError
+
+KEYS = typer.Option("--key-file", help="API keys, as `deixis serve --new-key FILE` writes them.")
+ORIGINS = typer.Option("--allow-origin", metavar="URL", help="A web page that may ask from a browser (CORS).")
+LABEL_STUDIO = typer.Option(
+    metavar="URL", envvar="LABEL_STUDIO_URL", help="Whose tasks are annotated; its token is in LABEL_STUDIO_KEY."
+)
+REMOTES = typer.Option("--allow-remote", metavar="HOST", help="A host whose files may be given by URL.")
+
+
+def run(
+    model: ModelName = "bundled",
+    host: Annotated[
+        str, typer.Option(help="Where to listen; other than localhost only with --key-file.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 8000,
+    device: Device = None,
+    dtype: Dtype = None,
+    quantization: Quantization = None,
+    adapter: AdapterFolder = None,
+    key_file: Annotated[Path | None, KEYS] = None,
+    allow_origin: Annotated[list[str] | None, ORIGINS] = None,
+    allow_remote: Annotated[list[str] | None, REMOTES] = None,
+    label_studio: Annotated[str | None, LABEL_STUDIO] = None,
+    queue_size: Annotated[int, typer.Option(help="Requests that wait; more get 429.")] = 64,
+    batch_rows: Annotated[int, typer.Option(help="Requests that are answered together.")] = 16,
+    requests_per_minute: Annotated[int, typer.Option(help="Of one key, or one address.")] = 600,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the studio in the browser.")] = False,
+) -> None:
+    """Open the studio, and serve an OpenAI-compatible API.
+
+    The studio is the page at the address that is printed; programs ask at /v1.
+    """
+    check_model(model, device, dtype, quantization, adapter)
+    if missing := [name for name in ("fastapi", "uvicorn", "multipart", "prometheus_client") if not find_spec(name)]:
+        raise UnsupportedError(f"serve: needs {missing[0]}; install the server, pip install 'deixis[serve]'")
+    from deixis.cli.answers import open_model, open_small
+    from deixis.cli.progress import waiting
+    from deixis.serving.settings import ServerSettings
+
+    settings = ServerSettings(
+        host=host,
+        port=port,
+        key_file=key_file,
+        allow_origins=tuple(allow_origin or ()),
+        remote_hosts=tuple(allow_remote or ()),
+        label_studio_url=label_studio,
+        label_studio_key=os.environ.get("LABEL_STUDIO_KEY"),
+        queue_size=queue_size,
+        batch_rows=batch_rows,
+        requests_per_minute=requests_per_minute,
+    )
+    from deixis.serving.app import create_app
+    from deixis.serving.run import listening, serve
+
+    with listening(settings) as (socket, address):
+        with waiting("loading the model"):
+            choice = ModelChoice(model, device, dtype, quantization, adapter)
+            app = create_app(open_model(open_small(choice.model, choice.adapter), *choice.how), settings)
+        say(f"the studio is at {address}, the API at {address}/v1; Ctrl-C ends both", err=True)
+        if open_page:
+            import webbrowser
+
+            webbrowser.open(address)
+        serve(app, socket)

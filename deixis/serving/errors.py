@@ -1,0 +1,111 @@
+"""Errors as OpenAI's clients expect them: `{"error": {"message", "type", "param", "code"}}`, the sentence as it is.
+
+Every error of Deixis is the client's, one sentence, with status 400 unless it says otherwise. Anything else is a bug:
+status 500 without its text, which may hold what belongs to others, and a traceback in the server's log.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from deixis.errors import DeixisError, InputError, UnsupportedError
+from deixis.options import shown
+
+logger = logging.getLogger(__name__)
+INVALID, SERVER = "invalid_request_error", "server_error"
+TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+
+
+class RequestError(InputError):
+    """A request that is refused with a status, a code and the field that is meant, and headers of its own."""
+
+    def __init__(
+        self,
+        message: str,
+        status: int = 400,
+        param: str | None = None,
+        code: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ):
+        super().__init__(message)
+        self.status, self.param, self.code, self.headers = status, param, code, dict(headers or {})
+
+
+def error_body(message: str, status: int, param: str | None = None, code: str | None = None) -> dict[str, Any]:
+    """The body of an error of this status."""
+    kind = TYPES.get(status, SERVER if status >= 500 else INVALID)
+    return {"error": {"message": message, "type": kind, "param": param, "code": code or CODES.get(status)}}
+
+
+def as_request_error(error: DeixisError, param: str | None = None) -> RequestError:
+    """The error with its status; `param` is the field that it came from."""
+    if isinstance(error, RequestError):
+        return error
+    code = "unsupported" if isinstance(error, UnsupportedError) else "invalid_value"
+    return RequestError(str(error), param=param, code=code)
+
+
+def respond(error: RequestError) -> JSONResponse:
+    """The response that an error is."""
+    body = error_body(str(error), error.status, error.param, error.code)
+    return JSONResponse(body, error.status, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the application one of these responses."""
+
+    @app.exception_handler(DeixisError)
+    async def of_deixis(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, DeixisError)
+        return respond(as_request_error(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def of_schema(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return respond(of_validation(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    async def of_http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        message = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
+        return respond(RequestError(message, error.status_code, headers=error.headers))
+
+    @app.exception_handler(Exception)
+    async def of_bug(request: Request, error: Exception) -> JSONResponse:
+        logger.error("%s %s", request.method, request.url.path, exc_info=error)
+        return JSONResponse(error_body("the server failed on this request; its log has the cause", 500), 500)
+
+
+def of_validation(errors: Sequence[Mapping[str, Any]]) -> RequestError:
+    """The first thing that does not fit the schema, as a sentence: field, what was expected, what came."""
+    first = errors[0]
+    field = field_name(first["loc"])
+    if first["type"].startswith("json"):
+        return RequestError(
+            f"the body: expected JSON, got something else ({first['msg'].lower()})", code="invalid_json"
+        )
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected").rstrip(".")
+    message = message[:1].lower() + message[1:]
+    got = "" if first["type"] == "missing" else f"; got {shown(first.get('input'))}"
+    return RequestError(f"{field}: {message}{got}", param=field, code=first["type"])
+
+
+def field_name(location: Sequence[str | int]) -> str:
+    """`messages[0].content[1].image_url.url` of the place that pydantic gives; the tag of a part is left out."""
+    name = ""
+    for at, own in enumerate(location):
+        if own in ("body", "query", "path", "header") and at == 0:
+            continue
+        if isinstance(own, int):
+            name += f"[{own}]"
+        elif at > 1 and isinstance(location[at - 1], int) and location[at - 2] == "content":
+            continue  # the type of a content part, by which pydantic chose its schema
+        else:
+            name += f".{own}" if name else own
+    return name or "the body"
