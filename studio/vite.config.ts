@@ -27,7 +27,7 @@ export default defineConfig({
   build: {
     outDir: OUT,
     emptyOutDir: true,
-    assetsDir: "studio",
+    assetsDir: "studio/assets",
     assetsInlineLimit: 0, // data: addresses would need a wider content security policy
     modulePreload: { polyfill: false },
     target: "es2022",

@@ -11,6 +11,7 @@ from deixis.serving import errors
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
+from deixis.serving.studio import routes as studio
 
 
 def create_app(model: Model, settings: ServerSettings) -> FastAPI:
@@ -32,6 +33,6 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for group in (chat, files, models, label_studio):
+    for group in (chat, files, models, label_studio, studio):
         app.include_router(group.router)
     return app

@@ -17,7 +17,7 @@ from deixis.serving.studio import samples
 from deixis.serving.studio.views import View, view_of
 
 router = APIRouter(tags=["studio"])
-PAGE, FOLDER = "index.html", "studio"
+PAGE, FOLDER = "index.html", "studio/assets"
 FOREVER, BRIEFLY = "public, max-age=31536000, immutable", "no-cache"
 """Compiled files have their digest in their names; the page that names them has not."""
 PRIVATE = "private, max-age=3600"
@@ -29,7 +29,7 @@ async def page() -> Response:
     return _static(PAGE, BRIEFLY)
 
 
-@router.get("/studio/{name}", include_in_schema=False)
+@router.get("/studio/assets/{name}", include_in_schema=False)
 async def static(name: str) -> Response:
     """One of its compiled files."""
     return _static(f"{FOLDER}/{name}", FOREVER)
