@@ -1,4 +1,5 @@
 // The pointing tools: which a signal has, by its axes, and what a stroke of each makes.
+import type { SignalView } from "../api/views";
 import { Mask, maskToRle, rleToMask } from "../regions/mask";
 import type { RegionForms } from "../regions/region";
 
@@ -23,11 +24,11 @@ export const TOOLS: Record<Tool, ToolFacts> = {
   span: { name: "Span", about: "Mark a span of time", key: "t" },
 };
 
-/** The tools of a signal with these axes; none but looking where it has no places or the model takes no regions. */
-export function toolsOf(axes: string, takesRegions: boolean): Tool[] {
+/** The tools of a signal by its axes; none but looking where it has no places or the model takes no regions. */
+export function toolsOf({ axes, drawn_as }: SignalView, takesRegions: boolean): Tool[] {
   if (!takesRegions) return ["look"];
-  switch (axes) {
-    case "xy":
+  switch (drawn_as === "voxels" ? "xy" : axes) {
+    case "xy": // slices of voxels too: they are pointed into as images are
       return ["look", "point", "box", "scribble", "lasso", "brush", "erase"];
     case "xyt":
       return ["look", "point", "box", "scribble", "lasso", "brush", "erase", "span"];

@@ -1,6 +1,7 @@
 // Regions drawn over an image: on the screen, and into files at the image's own size.
+import type { Place } from "../../pointing/tools";
 import { boxCorners, decoded, outline } from "../../regions/edit";
-import { formOf, type PlacedRegion, type Rle } from "../../regions/region";
+import { formOf, type PlacedRegion, POINTED, type Rle } from "../../regions/region";
 import { toScreen, type Viewport } from "./viewport";
 
 const TINT = 0.38; // how much of its colour covers a mask
@@ -72,7 +73,7 @@ function drawShape(ctx: CanvasRenderingContext2D, view: Viewport, item: Shown, p
   if (item.selected && forms.box_xyxy) for (const corner of places) drawHandle(ctx, corner, pen);
 }
 
-function drawSpot(ctx: CanvasRenderingContext2D, [x, y]: [number, number], colour: string, pen: number): void {
+export function drawSpot(ctx: CanvasRenderingContext2D, [x, y]: [number, number], colour: string, pen: number): void {
   const radius = 3.2 * pen;
   ctx.beginPath();
   ctx.arc(x, y, radius, 0, 2 * Math.PI);
@@ -185,4 +186,45 @@ function topOf({ region }: Shown): [number, number] | null {
   const places = outline(forms);
   if (!places) return null;
   return places.reduce((top, own) => (own[1] < top[1] ? own : top));
+}
+
+/** Words at places of an image, such as what a slice of it is. */
+export function drawCaptions(ctx: CanvasRenderingContext2D, view: Viewport, captions: readonly { at: Place; text: string }[]): void {
+  ctx.font = "11px system-ui, sans-serif";
+  ctx.textBaseline = "top";
+  for (const { at, text } of captions) {
+    const [x, y] = toScreen(view, at);
+    ctx.fillStyle = "rgba(10, 12, 18, 0.55)";
+    if (text) ctx.fillRect(x, y, ctx.measureText(text).width + 8, 16);
+    ctx.fillStyle = "#ffffff";
+    ctx.fillText(text, x + 4, y + 3);
+  }
+}
+
+/** What a brush is painting; `width` on the screen. */
+export function drawBrush(ctx: CanvasRenderingContext2D, view: Viewport, path: readonly Place[], width: number, erases: boolean): void {
+  if (!path.length) return;
+  const line = new Path2D();
+  path.forEach((place, at) => {
+    const [x, y] = toScreen(view, place);
+    if (at) line.lineTo(x, y);
+    else line.moveTo(x, y);
+    if (path.length === 1) line.lineTo(x + 0.01, y);
+  });
+  ctx.lineCap = ctx.lineJoin = "round";
+  ctx.lineWidth = width;
+  ctx.strokeStyle = erases ? "rgba(20, 22, 30, 0.5)" : `${POINTED}a0`;
+  ctx.stroke(line);
+}
+
+/** The line that is being drawn around something. */
+export function drawOutline(ctx: CanvasRenderingContext2D, corners: readonly Place[], isClosed: boolean): void {
+  const line = new Path2D();
+  corners.forEach(([x, y], at) => (at ? line.lineTo(x, y) : line.moveTo(x, y)));
+  if (isClosed) line.closePath();
+  for (const [colour, width] of [[HALO, 4], [POINTED, 2]] as const) {
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = width;
+    ctx.stroke(line);
+  }
 }
