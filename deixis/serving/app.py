@@ -15,6 +15,7 @@ from deixis.serving.guard.stack import add_guards
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
+from deixis.serving.studio import routes as studio
 
 OPEN_PATHS = ("/", "/studio/assets/", "/healthz", "/readyz")
 """For which no key is needed: the page asks for one itself."""
@@ -46,7 +47,7 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for group in (chat, files, models, label_studio):
+    for group in (chat, files, models, label_studio, studio):
         app.include_router(group.router)
     metrics = Metrics()
     metrics.add("server", service.statistics)

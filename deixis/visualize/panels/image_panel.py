@@ -30,20 +30,27 @@ def draw_normals(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Dra
 def draw_depth(signal: Signal, drawn: Sequence[Drawn], size: PanelSize) -> Drawing:
     """Near is bright; grey has no reading. Under it, what the colours stand for."""
     values, chip_px = signal.values, size.chip_px
-    inverse = 1 / np.where(values > 0, values, 1)
-    far, near = np.percentile(inverse[values > 0], (100 - FARTHEST, 100 - NEAREST))
-    rgb = heat((inverse - far) / max(float(near - far), 1e-9))
-    rgb[values <= 0] = NO_READING
+    rgb, near_m, far_m = depth_colours(values)
     image = image_panel(rgb, drawn, size)
     width, top = image.width_px, image.height_px + 4
     bar = heat(np.linspace(1, 0, max(width // 2, 1)))[None].repeat(max(chip_px - 4, 2), 0)
     parts = [
         Placed(0, 0, image),
-        Letters(1, top, f"{1 / near:.3g} m", GREY, chip_px, "lt"),
-        Letters(width - 2, top, f"{1 / far:.3g} m", GREY, chip_px, "rt"),
+        Letters(1, top, f"{near_m:.3g} m", GREY, chip_px, "lt"),
+        Letters(width - 2, top, f"{far_m:.3g} m", GREY, chip_px, "rt"),
         Picture(bar, (width // 4, top + 1, width // 4 + bar.shape[1], top + 1 + bar.shape[0])),
     ]
     return Drawing(width, image.height_px + size.axis_px, parts)
+
+
+def depth_colours(depth_m: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """(colours (height, width, 3) uint8, near_m, far_m): near is bright, grey has no reading; the brightest colour
+    stands for near_m, the darkest for far_m."""
+    inverse = 1 / np.where(depth_m > 0, depth_m, 1)
+    far, near = np.percentile(inverse[depth_m > 0], (100 - FARTHEST, 100 - NEAREST))
+    rgb = heat((inverse - far) / max(float(near - far), 1e-9))
+    rgb[depth_m <= 0] = NO_READING
+    return rgb, float(1 / near), float(1 / far)
 
 
 def image_panel(rgb: np.ndarray, drawn: Sequence[Drawn], panel_size: PanelSize) -> Drawing:
