@@ -1,17 +1,22 @@
 """`deixis serve`: the studio in the browser, and the API for other programs."""
 
 import os
+import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deixis.cli.arguments import AdapterFolder, Device, Dtype, ModelChoice, ModelName, Quantization, check_model
 from deixis.cli.terminal import say
-from deixis.errors import UnsupportedError
+from deixis.errors import InputError, UnsupportedError
 
-KEYS = typer.Option("--key-file", help="API keys, as `deixis serve --new-key FILE` writes them.")
+if TYPE_CHECKING:
+    from deixis.serving.settings import ServerSettings
+
+KEYS = typer.Option("--key-file", help="API keys, hashed; --new-key adds one.")
+NEW_KEY = typer.Option(metavar="NAME", help="Add a key to --key-file, print it, and end.")
 ORIGINS = typer.Option("--allow-origin", metavar="URL", help="A web page that may ask from a browser (CORS).")
 LABEL_STUDIO = typer.Option(
     metavar="URL", envvar="LABEL_STUDIO_URL", help="Whose tasks are annotated; its token is in LABEL_STUDIO_KEY."
@@ -30,6 +35,7 @@ def run(
     quantization: Quantization = None,
     adapter: AdapterFolder = None,
     key_file: Annotated[Path | None, KEYS] = None,
+    new_key: Annotated[str | None, NEW_KEY] = None,
     allow_origin: Annotated[list[str] | None, ORIGINS] = None,
     allow_remote: Annotated[list[str] | None, REMOTES] = None,
     label_studio: Annotated[str | None, LABEL_STUDIO] = None,
@@ -45,8 +51,9 @@ def run(
     check_model(model, device, dtype, quantization, adapter)
     if missing := [name for name in ("fastapi", "uvicorn", "multipart", "prometheus_client") if not find_spec(name)]:
         raise UnsupportedError(f"serve: needs {missing[0]}; install the server, pip install 'deixis[serve]'")
-    from deixis.cli.answers import open_model, open_small
-    from deixis.cli.progress import waiting
+    if new_key is not None:
+        say(_added_key(key_file, new_key))
+        return
     from deixis.serving.settings import ServerSettings
 
     settings = ServerSettings(
@@ -61,16 +68,34 @@ def run(
         batch_rows=batch_rows,
         requests_per_minute=requests_per_minute,
     )
+    _serve(ModelChoice(model, device, dtype, quantization, adapter), settings, open_page)
+
+
+def _added_key(key_file: Path | None, name: str) -> str:
+    from deixis.serving.guard.keys import add_key
+
+    if key_file is None:
+        raise InputError("--new-key: expected --key-file, the file that it is added to")
+    return add_key(key_file, name)
+
+
+def _serve(choice: ModelChoice, settings: "ServerSettings", open_page: bool) -> None:
+    """Serves until it is told to end; what can be refused is refused before the model is loaded."""
+    from deixis.cli.answers import open_model, open_small
+    from deixis.cli.progress import waiting
     from deixis.serving.app import create_app
+    from deixis.serving.guard.keys import check_host, read_keys
+    from deixis.serving.guard.logs import log_as_json
     from deixis.serving.run import listening, serve
 
+    check_host(settings.host, settings.key_file)
+    if settings.key_file is not None:
+        read_keys(settings.key_file)
     with listening(settings) as (socket, address):
         with waiting("loading the model"):
-            choice = ModelChoice(model, device, dtype, quantization, adapter)
             app = create_app(open_model(open_small(choice.model, choice.adapter), *choice.how), settings)
         say(f"the studio is at {address}, the API at {address}/v1; Ctrl-C ends both", err=True)
         if open_page:
-            import webbrowser
-
             webbrowser.open(address)
+        log_as_json()
         serve(app, socket)

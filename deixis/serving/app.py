@@ -3,25 +3,39 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import run_sync
 from fastapi import FastAPI
 
 import deixis
 from deixis.inference import Model
 from deixis.serving import errors
+from deixis.serving.guard.keys import Keys, check_host, is_local
+from deixis.serving.guard.metrics import Metrics
+from deixis.serving.guard.stack import add_guards
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
 from deixis.serving.studio import routes as studio
 
+OPEN_PATHS = ("/", "/studio/assets/", "/healthz", "/readyz")
+"""For which no key is needed: the page asks for one itself."""
+FREE_PATHS = (*OPEN_PATHS, "/metrics")
+"""Which do not count as requests of a client."""
+
 
 def create_app(model: Model, settings: ServerSettings) -> FastAPI:
-    """The server of one model as an ASGI application; its `Service` is `app.state.service`."""
+    """The server of one model as an ASGI application; its `Service` is `app.state.service`.
+
+    Raises ConfigError for a key file that is none, and for a host beyond this machine without one.
+    """
+    check_host(settings.host, settings.key_file)
     service = Service(model, settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
-        service.close()
+        await run_sync(service.drain)
+        await run_sync(service.close)
 
     app = FastAPI(
         title="Deixis",
@@ -35,4 +49,18 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
     errors.install(app)
     for group in (chat, files, models, label_studio, studio):
         app.include_router(group.router)
+    metrics = Metrics()
+    metrics.add("server", service.statistics)
+    app.add_route("/metrics", metrics.response, include_in_schema=False)
+    add_guards(
+        app,
+        metrics=metrics,
+        requests_per_minute=settings.requests_per_minute,
+        max_body_bytes=settings.max_body_bytes,
+        keys=None if settings.key_file is None else Keys(settings.key_file),
+        is_local=is_local(settings.host),
+        allow_origins=settings.allow_origins,
+        open_paths=OPEN_PATHS,
+        free_paths=FREE_PATHS,
+    )
     return app

@@ -6,6 +6,7 @@ status 500 without its text, which may hold what belongs to others, and a traceb
 
 import logging
 from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse
 
 from deixis.errors import DeixisError, InputError, UnsupportedError
 from deixis.options import shown
+from deixis.serving.job import DeadlineExceeded, QueueFull, ShuttingDown
 
 logger = logging.getLogger(__name__)
 INVALID, SERVER = "invalid_request_error", "server_error"
@@ -47,6 +49,13 @@ def as_request_error(error: DeixisError, param: str | None = None) -> RequestErr
     """The error with its status; `param` is the field that it came from."""
     if isinstance(error, RequestError):
         return error
+    if isinstance(error, QueueFull):
+        headers = {"Retry-After": str(ceil(error.retry_after_s))}
+        return RequestError(str(error), 429, code="queue_full", headers=headers)
+    if isinstance(error, ShuttingDown):
+        return RequestError(str(error), 503, code="shutting_down", headers={"Retry-After": "30"})
+    if isinstance(error, DeadlineExceeded):
+        return RequestError(str(error), 504, code="deadline_exceeded")
     code = "unsupported" if isinstance(error, UnsupportedError) else "invalid_value"
     return RequestError(str(error), param=param, code=code)
 

@@ -9,9 +9,10 @@ from deixis.inference import Answer, GenerationOptions, Model
 from deixis.inference.abilities import check_signal
 from deixis.inference.lru_cache import LRUCache
 from deixis.samples.sample import Sample
-from deixis.serving.errors import RequestError, as_request_error
+from deixis.serving.errors import as_request_error
+from deixis.serving.job import Job
 from deixis.serving.reading import ReadingLimits, SignalReader
-from deixis.serving.scheduler import Job, QueueFull, Scheduler
+from deixis.serving.scheduler import Scheduler
 from deixis.serving.settings import ServerSettings
 from deixis.serving.uploads import Upload, UploadStore
 from deixis.signals import Signal
@@ -26,9 +27,8 @@ class Service:
     def __init__(self, model: Model, settings: ServerSettings):
         self.model, self.settings, self.started_at = model, settings, time.time()
         self.uploads = UploadStore(settings)
-        self.reader = SignalReader(
-            ReadingLimits(seconds=settings.reading_s, memory_mb=settings.reading_mb), settings.readers
-        )
+        limits = ReadingLimits(settings.max_file_bytes, seconds=settings.reading_s, memory_mb=settings.reading_mb)
+        self.reader = SignalReader(limits, settings.readers, model.network.config.signals)
         self.scheduler = Scheduler(model, settings.queue_size, settings.batch_rows)
         self.is_ready = True
         self._signals = LRUCache(settings.signal_cache_bytes)
@@ -53,8 +53,8 @@ class Service:
         return signal
 
     async def answer(self, sample: Sample, options: GenerationOptions) -> Answer:
-        """The answer to a sample whose signals are open. Raises RequestError where the queue is full."""
-        job = self.submit(sample, options)
+        """The answer to a sample whose signals are open. Raises what the model raises, and QueueFull."""
+        job = self.submit(sample, options, stream=False)
         try:
             async for event in job:
                 if event.answer is not None:
@@ -63,18 +63,32 @@ class Service:
             job.cancel()  # where whoever waits has left
         raise AssertionError("the last event is the answer")
 
-    def submit(self, sample: Sample, options: GenerationOptions) -> Job:
-        """The job of a sample. Raises RequestError where the queue is full."""
-        try:
-            return self.scheduler.submit(sample, options, deadline_s=self.settings.request_s)
-        except QueueFull as full:
-            seconds = max(1, round(full.retry_after_s))
-            raise RequestError(
-                f"the server has as many requests as it holds; ask again in {seconds} s",
-                429,
-                code="queue_full",
-                headers={"Retry-After": str(seconds)},
-            ) from None
+    def submit(self, sample: Sample, options: GenerationOptions, stream: bool) -> Job:
+        """The job of a sample, whose events are wanted as they come or all at once. Raises QueueFull."""
+        return self.scheduler.submit(sample, options, self.settings.request_s, stream)
+
+    def statistics(self) -> dict[str, float]:
+        """Numbers of the scheduler, the reader and the stored files for metrics; those that only grow end in _total."""
+        own = self.scheduler.stats()
+        return {
+            "queue_length": own.queue_length,
+            "active_rows": own.active_rows,
+            "tokens_per_second": own.tokens_per_second,
+            **{f"answers_{outcome}_total": count for outcome, count in own.requests.items()},
+            "prompt_tokens_total": own.prompt_tokens,
+            "generated_tokens_total": own.generated_tokens,
+            "first_tokens_total": own.first_tokens,
+            "first_token_seconds_total": own.first_token_s,
+            "answer_seconds_total": own.answer_s,
+            "model_busy_seconds_total": own.busy_s,
+            "reader_restarts_total": self.reader.restarts,
+            "stored_bytes": self.uploads.stored_bytes,
+        }
+
+    def drain(self) -> None:
+        """Takes no more questions and waits for those that were accepted."""
+        self.is_ready = False
+        self.scheduler.drain(self.settings.request_s)
 
     def close(self) -> None:
         """Ends the scheduler and the readers and removes the files."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, no_type_check
 
 from deixis.files.budget import MB
-from deixis.inference.generation import MAX_NEW_TOKENS
+from deixis.inference.generation_options import MAX_NEW_TOKENS
 from deixis.options import Bounds, Checked, Count, Natural, Positive
 
 LOCALHOST = "127.0.0.1"
@@ -60,8 +60,3 @@ class ServerSettings(Checked):
     reading_mb: Count = 2048
     readers: Count = 1
     signal_cache_bytes: Natural = 512 * MB
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only this machine can reach the server."""
-        return self.host in (LOCALHOST, "localhost", "::1")

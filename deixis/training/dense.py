@@ -30,6 +30,7 @@ from deixis.world.dense_targets import (
     CLASS_COUNTS,
     EVENT_KINDS,
     MAP_CLASSES,
+    UNKNOWN,
     DenseTargets,
     event_targets,
     fmri_targets,
@@ -105,7 +106,8 @@ class DenseHeads(nn.Module):
             for i, s in enumerate(scores)
         ]
         box_loss = (bounds.sigmoid() - box).abs().mean(-1)[shown].mean() if shown.any() else bounds.sum() * 0
-        hits = [(s.argmax(-1) == classes[..., i])[shown].float().mean() for i, s in enumerate(scores)]
+        known = [shown & (classes[..., i] != UNKNOWN) for i in range(len(scores))]
+        hits = [(s.argmax(-1) == classes[..., i])[known[i]].float().mean() for i, s in enumerate(scores)]
         loss = sum(losses) + BOX_WEIGHT * box_loss
         return {"loss": loss, **dict(zip(self.classes, hits, strict=True)), "box": box_loss.detach()}
 
@@ -158,7 +160,7 @@ def targets_of(facts: SignalFacts, prepared: Prepared, cells: int) -> DenseTarge
         return video_targets(facts.clip, frames, round((cells // frames) ** 0.5))
     assert isinstance(facts, SceneFacts), f"{facts.subject} has no dense targets"
     if facts.shown.has_pixels:
-        targets = image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5))
+        targets = image_targets(facts.scene, facts.object_id, facts.part_id, round(cells**0.5), facts.shows_material)
         return targets if facts.shown.has_colours else shown_classes(targets, MAP_CLASSES)
     chosen = prepared.indices
     return point_cloud_targets(facts.scene, facts.object_id[chosen], facts.part_id[chosen], prepared.values[:, :3])

@@ -8,7 +8,7 @@ then upper corner.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,9 @@ from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, MATERIALS, PART_NAMES
 from deixis.world.scene import Scene
 from deixis.world.video import ACTIONS, DURATION_S, Clip
 
+ShowsMaterial = Callable[[int], bool]
+UNKNOWN = -100
+"""A class that cross entropy ignores."""
 EVENT_KINDS: dict[str, tuple[str, ...]] = {"audio": EVENT_NAMES, "imu": ACTIVITY_NAMES}
 OBJECT_CLASSES: dict[str, Sequence[str]] = {
     "kind": KIND_NAMES,
@@ -54,19 +57,27 @@ CLASS_COUNTS: dict[str, dict[str, int]] = {
 
 @dataclass(frozen=True)
 class DenseTargets:
-    """Per cell: `classes` (cell, names), and `box` (cell, 2 * axes), valid where classes[:, 0] > 0."""
+    """Per cell: `classes` (cell, names), `UNKNOWN` where nothing is to be learnt, and `box` (cell, 2 * axes), valid
+    where classes[:, 0] > 0."""
 
     classes: Int[np.ndarray, "cell names"]
     box: Float[np.ndarray, "cell bounds"]
 
 
-def _object_classes(scene: Scene, object_id: np.ndarray, part_id: np.ndarray) -> np.ndarray:
-    """(cell, 5): kind, colour, part, size, material."""
+def _object_classes(
+    scene: Scene,
+    object_id: np.ndarray,
+    part_id: np.ndarray,
+    shows_material: ShowsMaterial = lambda number: True,
+) -> np.ndarray:
+    """(cell, 5): kind, colour, part, size, material, which is `UNKNOWN` of objects that do not show it."""
     known = [words for name, words in OBJECT_CLASSES.items() if name != "part"]
     rows = [(0, 0, 0, 0)]
     for own in scene.objects:
         words = (own.kind, own.colour, own.size, own.material)
         rows.append(tuple(names.index(word) + 1 for names, word in zip(known, words, strict=True)))
+        if not shows_material(len(rows) - 2):
+            rows[-1] = (*rows[-1][:3], UNKNOWN)
     classes = np.array(rows)[np.maximum(object_id, -1) + 1]
     return np.insert(classes, 2, np.where(object_id >= 0, part_id + 1, 0), axis=-1)
 
@@ -81,9 +92,16 @@ def _columns(names: tuple[str, ...]) -> list[int]:
 
 
 def image_targets(
-    scene: Scene, object_id: Int[np.ndarray, "h w"], part_id: Int[np.ndarray, "h w"], cells: int = 32
+    scene: Scene,
+    object_id: Int[np.ndarray, "h w"],
+    part_id: Int[np.ndarray, "h w"],
+    cells: int = 32,
+    shows_material: ShowsMaterial = lambda number: True,
 ) -> DenseTargets:
-    """Targets of a `cells` x `cells` grid over an image, row by row, sampled at the cell centres."""
+    """Targets of a `cells` x `cells` grid over an image, row by row, sampled at the cell centres.
+
+    shows_material: of an object, by its index.
+    """
     side = len(object_id)
     step = side // cells
     boxes = np.zeros((len(scene.objects) + 1, 4), np.float32)
@@ -93,7 +111,8 @@ def image_targets(
             boxes[number + 1] = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     middle = slice(step // 2, None, step)
     objects, parts = object_id[middle, middle].ravel(), part_id[middle, middle].ravel()
-    return DenseTargets(_object_classes(scene, objects, parts), boxes[np.maximum(objects, -1) + 1] / side)
+    classes = _object_classes(scene, objects, parts, shows_material)
+    return DenseTargets(classes, boxes[np.maximum(objects, -1) + 1] / side)
 
 
 def point_cloud_targets(

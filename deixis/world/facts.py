@@ -21,6 +21,7 @@ from deixis.world.scene import Scene, SceneObject
 
 MIN_IMAGE_SHARE = 0.005  # of the image's pixels
 MIN_POINT_CLOUD_SHARE = 0.01  # of the cloud's points
+MIN_SHINE, MIN_SHINY_SHARE = 0.1, 4e-4  # of the brightness, and of the pixels: six or seven of 128 x 128
 MIN_PART_SHARE = 0.003  # of the pixels or points, for questions about a part
 MAX_ABSENT_SHARE = 0.0003  # up to this an object counts as absent; between the two nothing is asked
 
@@ -183,12 +184,13 @@ class SceneFacts(ObjectFacts):
     """A scene as seen in one image, map or point cloud.
 
     object_id, part_id: object and part per pixel (h, w) or point (n,). points_xyz: (n, 3) of a point cloud, in scene
-    units.
+    units. shine: (h, w) of an image, as of `render.View`.
     """
 
     object_id: np.ndarray
     part_id: np.ndarray
     points_xyz: np.ndarray | None = None
+    shine: np.ndarray | None = None
 
     @property
     def mask_form(self) -> str:
@@ -201,6 +203,13 @@ class SceneFacts(ObjectFacts):
         if self.points_xyz is None:
             raise ValueError(f"{self.medium.id}: an image has no points")
         return self.points_xyz
+
+    def shows_material(self, number: int) -> bool:
+        """Whether an image shows if an object is matte or shiny: enough of it would look different."""
+        if self.shine is None:
+            return False
+        bright = (self.shine >= MIN_SHINE) & (self.object_id == number)
+        return bool(bright.sum() >= MIN_SHINY_SHARE * self.object_id.size)
 
     def cells(self, number: int, part: str | None = None) -> np.ndarray:
         """Bool (h, w) or (n,): the pixels or points of an object or of one of its parts."""
@@ -288,7 +297,8 @@ def box_around(xyz: np.ndarray) -> tuple[float, float, float, float, float, floa
 
 def image_facts(scene: Scene, view: View) -> SceneFacts:
     """The annotations of a rendered image."""
-    return map_facts(scene, view, MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", values=view.rgb))
+    medium = MediaReference(f"world/{scene.split}/{scene.seed}/image", "image", values=view.rgb)
+    return replace(map_facts(scene, view, medium), shine=view.shine)
 
 
 def map_facts(scene: Scene, surfaces: Surfaces, medium: MediaReference) -> SceneFacts:

@@ -43,9 +43,13 @@ class Surfaces:
 
 @dataclass(frozen=True)
 class View(Surfaces):
-    """An image (h, w, 3), and what its pixels show."""
+    """An image (h, w, 3), and what its pixels show.
+
+    shine: by how much a pixel is brighter, in [0, 1], if its object is shiny than if it is matte, whichever it is.
+    """
 
     rgb: UInt8[np.ndarray, "h w 3"]
+    shine: Float[np.ndarray, "h w"]
 
 
 @dataclass(frozen=True)
@@ -123,9 +127,9 @@ def render(scene: Scene, size_px: int = 128, supersample: int = 1, mesh: SceneMe
     Colours are the mean of `supersample` x `supersample` rays per pixel; object, part, depth and normal are those of
     the ray nearest to the pixel's centre.
     """
-    colour, surfaces = shaded(scene, size_px, supersample, mesh or build_mesh(scene))
+    colour, shine, surfaces = shaded(scene, size_px, supersample, mesh or build_mesh(scene))
     rgb = with_noise(colour, scene_rng(scene.split, scene.seed, 1))
-    return View(**vars(surfaces), rgb=rgb)
+    return View(**vars(surfaces), rgb=rgb, shine=shine)
 
 
 def with_noise(colour: Float[np.ndarray, "h w 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "h w 3"]:
@@ -136,15 +140,19 @@ def with_noise(colour: Float[np.ndarray, "h w 3"], rng: np.random.Generator) -> 
 
 def shaded(
     scene: Scene, size_px: int, supersample: int, mesh: SceneMesh
-) -> tuple[Float[np.ndarray, "h w 3"], Surfaces]:
-    """Colours in [0, 1] without noise, as the mean of a pixel's rays, and what the ray nearest its centre shows."""
+) -> tuple[Float[np.ndarray, "h w 3"], Float[np.ndarray, "h w"], Surfaces]:
+    """Colours in [0, 1] without noise and shine (`View`), as means of a pixel's rays, and what the ray nearest its
+    centre shows."""
     side = size_px * supersample
     caster, rays, hits = _cast(scene, side, mesh)
     face, hit = hits["primID"], hits["primID"] >= 0
     normal = _hit_normals(mesh, hits)
-    colour = _shade(scene, mesh, caster, rays, np.where(hit, hits["tfar"], 0.0), face, normal)
+    matte, shiny = _shade(scene, mesh, caster, rays, np.where(hit, hits["tfar"], 0.0), face, normal)
+    colour = np.where(mesh.face_shine[face, None] * hit[:, None] > 0, shiny, matte)
+    shine = (shiny - matte).max(-1)
     colour = colour.reshape(size_px, supersample, size_px, supersample, 3).mean((1, 3))
-    return colour, _surfaces(mesh, hits, normal, side, supersample)
+    shine = shine.reshape(size_px, supersample, size_px, supersample).mean((1, 3))
+    return colour, shine, _surfaces(mesh, hits, normal, side, supersample)
 
 
 def surfaces_of(scene: Scene, size_px: int, mesh: SceneMesh | None = None) -> Surfaces:
@@ -182,8 +190,9 @@ def _hit_normals(mesh: SceneMesh, hits: dict[str, np.ndarray]) -> np.ndarray:
     return np.where(hits["primID"][:, None] >= 0, normal, 0.0)
 
 
-def _shade(scene, mesh, caster, rays, distance, face, normal) -> np.ndarray:
-    """RGB (n, 3) in [0, 1]: ambient and diffuse light with shadows, highlights on shiny faces, a uniform sky."""
+def _shade(scene, mesh, caster, rays, distance, face, normal) -> tuple[np.ndarray, np.ndarray]:
+    """RGB (n, 3) in [0, 1] of matte and of shiny faces: ambient and diffuse light with shadows, highlights on the shiny
+    ones, a uniform sky."""
     hit = np.flatnonzero(face >= 0)
     light = scene.light.astype(np.float32)
     points = scene.camera.astype(np.float32) + rays[hit] * distance[hit, None]
@@ -194,13 +203,17 @@ def _shade(scene, mesh, caster, rays, distance, face, normal) -> np.ndarray:
     slope = facing @ light
     diffuse = np.clip(slope, 0, None) * lit
     mirrored = 2 * slope[:, None] * facing - light
-    highlight = np.clip(-(mirrored * rays[hit]).sum(-1), 0, None) ** 16 * lit * mesh.face_shine[face[hit]]
+    highlight = np.clip(-(mirrored * rays[hit]).sum(-1), 0, None) ** 16 * lit
     ambient = 0.42 + 0.13 * normal[hit, 2]
-    colour = np.tile(scene.sky.astype(np.float32), (len(rays), 1))
-    colour[hit] = mesh.face_colour[face[hit]] * (ambient + 0.62 * diffuse)[:, None] + 0.55 * highlight[:, None]
     fade = np.clip((distance[hit] - 7) / 9, 0, 1)[:, None]  # the far floor fades into the sky
-    colour[hit] = colour[hit] * (1 - fade) + scene.sky * fade
-    return np.clip(colour, 0, 1)
+    diffuse_rgb = mesh.face_colour[face[hit]] * (ambient + 0.62 * diffuse)[:, None]
+    both = []
+    for shine in (0.0, 1.0):
+        colour = np.tile(scene.sky.astype(np.float32), (len(rays), 1))
+        colour[hit] = diffuse_rgb + 0.55 * shine * highlight[:, None]
+        colour[hit] = colour[hit] * (1 - fade) + scene.sky * fade
+        both.append(np.clip(colour, 0, 1))
+    return both[0], both[1]
 
 
 def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None) -> Cloud:

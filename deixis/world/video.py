@@ -166,7 +166,7 @@ def _rendered(
         state = (turn_deg * instant_s, *(action.progress(instant_s) for action in actions))
         if state != last:
             now = _mesh_at(mesh, scene, actions, instant_s)
-            colour, surfaces = shaded(camera_at(scene, turn_deg, instant_s), size_px, 1, now)
+            colour, _, surfaces = shaded(camera_at(scene, turn_deg, instant_s), size_px, 1, now)
             object_id, last = surfaces.object_id, state
         frames.append(with_noise(colour, rng))
         shown.append(object_id)

@@ -10,7 +10,7 @@ from deixis.errors import DeixisError
 from deixis.inference import Answer, StreamEvent
 from deixis.serving.chat.region_parts import answer_parts, region_to_part
 from deixis.serving.errors import as_request_error, error_body
-from deixis.serving.scheduler import Job
+from deixis.serving.job import Job
 from deixis.signals import Signal
 
 DONE = "data: [DONE]\n\n"

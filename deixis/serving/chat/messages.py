@@ -11,7 +11,7 @@ from deixis.conversation import question_sample
 from deixis.conversation.question import with_answer
 from deixis.errors import DeixisError
 from deixis.geometry import Reference, Region, Text, named_question, to_markup
-from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions
+from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions
 from deixis.samples.media import media_reference
 from deixis.samples.sample import Sample
 from deixis.serving.chat.region_parts import region_from_part

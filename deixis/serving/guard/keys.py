@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import ipaddress
 import logging
+import os
 import re
 import secrets
 import threading
@@ -42,6 +43,19 @@ def new_key(name: str) -> tuple[str, str]:
         )
     key, salt = PREFIX + secrets.token_urlsafe(KEY_BYTES), secrets.token_bytes(SALT_BYTES)
     return key, f"{name} {salt.hex()}:{_hash(salt, key).hex()}"
+
+
+def add_key(path: Path, name: str) -> str:
+    """A new key, whose line is added to a key file, which only its owner may read; a new file where there is none.
+
+    Raises InputError for a name that is none, ConfigError for one that the file has already, or another file.
+    """
+    key, line = new_key(name)
+    if path.exists() and path.stat().st_size and name in read_keys(path):
+        raise ConfigError(f"{path}: expected a name that it has not, got '{name}'; take its line out first")
+    with open(path, "a", encoding="utf-8", opener=lambda own, flags: os.open(own, flags, 0o600)) as file:
+        file.write(f"{line}\n")
+    return key
 
 
 def read_keys(path: Path) -> dict[str, tuple[bytes, bytes]]:

@@ -13,9 +13,9 @@ from deixis.serving.chat.completion import chunks, completion
 from deixis.serving.chat.messages import check_turns, media_parts, options_of, sample_of
 from deixis.serving.chat.schema import ChatRequest
 from deixis.serving.errors import RequestError, as_request_error
+from deixis.serving.job import Job
 from deixis.serving.media import upload_of
 from deixis.serving.routes.access import Owner, ServiceOf
-from deixis.serving.scheduler import Job
 from deixis.serving.service import Service
 
 router = APIRouter(tags=["chat"])
@@ -59,7 +59,7 @@ async def _submitted(body: ChatRequest, service: Service, owner: str) -> tuple[J
     for field, part in media_parts(body):
         upload = await upload_of(service, part, field, owner)
         signals.append(await service.open(upload, field))
-    return service.submit(sample_of(body, signals), options), tuple(signals)
+    return service.submit(sample_of(body, signals), options, body.stream), tuple(signals)
 
 
 async def _first(job: Job) -> StreamEvent:

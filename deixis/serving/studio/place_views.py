@@ -41,7 +41,7 @@ def places(signal: Signal) -> tuple[dict[str, Any], list[Part]]:
 
 def numbers(signal: Signal) -> tuple[dict[str, Any], list[Part]]:
     """Values in the file's order, where nothing says where they lie."""
-    values = signal.values[: MAX_VALUES]
+    values = signal.values[:MAX_VALUES]
     return {"drawn_as": "numbers", **_scale(values)}, [array_part("values", lambda: values, values.shape)]
 
 

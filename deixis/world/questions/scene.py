@@ -105,10 +105,11 @@ def colour(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | No
 
 
 def attribute(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:
+    """The size or, where an image shows it, the material of an object."""
     if (i := some_visible(facts, rng, number)) is None:
         return None
     obj = facts.object_at(i)
-    if facts.shown.has_pixels and rng.random() < 0.5:
+    if facts.shown.has_pixels and rng.random() < 0.5 and facts.shows_material(i):
         wording, answer, choices = w.MATERIAL, obj.material, MATERIALS
     else:
         wording, answer, choices = w.SIZE, obj.size, tuple(SIZES)
@@ -305,7 +306,7 @@ IMAGE_TASKS: dict[str, Task] = {
     "name": Task(1.6, name),
     "part_name": Task(0.6, part_name),
     "colour": Task(0.6, colour),
-    "attribute": Task(0.4, attribute),
+    "attribute": Task(0.6, attribute),
     "phrase_box": Task(3.2, phrase_box),
     "phrase_mask": Task(1.2, phrase_mask),
     "part_mask": Task(0.8, part_mask),
@@ -313,7 +314,7 @@ IMAGE_TASKS: dict[str, Task] = {
     "exists": Task(2.4, exists, whole=True),
     "absence": Task(0.5, absence, whole=True),
     "count": Task(0.8, count, whole=True),
-    "relation": Task(0.8, relation, whole=True),
+    "relation": Task(1.2, relation, whole=True),
     "caption": Task(0.6, caption, whole=True),
     "grounded_caption": Task(0.8, grounded_caption, whole=True),
     "dialogue": Task(0.6, dialogue),

@@ -1,12 +1,13 @@
 """API keys: which open, which do not, and what their file holds."""
 
 import base64
+import os
 import re
 
 import pytest
 
 from deixis.errors import ConfigError, InputError
-from deixis.serving.guard.keys import Keys, KeysMiddleware, check_host, is_local, new_key, read_keys
+from deixis.serving.guard.keys import Keys, KeysMiddleware, add_key, check_host, is_local, new_key, read_keys
 from tests.serving.guard.small_app import application, error
 
 
@@ -100,3 +101,13 @@ def test_other_machines_need_keys(host, tmp_path):
 def test_this_machine_needs_none(host):
     assert is_local(host)
     check_host(host, None)
+
+
+def test_keys_are_added_to_a_file_that_its_owner_alone_reads(tmp_path):
+    path = tmp_path / "keys"
+    made = {name: add_key(path, name) for name in ("ann", "bob")}
+    assert {Keys(path).owner(key) for key in made.values()} == {"ann", "bob"}
+    if os.name == "posix":
+        assert path.stat().st_mode & 0o077 == 0
+    with pytest.raises(ConfigError, match="expected a name that it has not, got 'ann'"):
+        add_key(path, "ann")
