@@ -63,7 +63,7 @@ describe("the conversation", () => {
   it("is written for programs", () => {
     const own = { model: "m", turns: turns(), entries, server: "http://localhost:8000/" };
     const python = pythonSnippet(own);
-    expect(python).toContain('client.files.create(file=open("it\'s.png", "rb")');
+    expect(python).toContain('client.files.create(file=Path("it\'s.png")');
     expect(python).toContain("file_0.id");
     expect(python).toContain('extra_body={"want": "box"}');
     expect(python).not.toContain("file-1");

@@ -29,10 +29,12 @@ export function pythonSnippet(asked: Asked): string {
   files.forEach((own, number) => (literal = literal.replaceAll(JSON.stringify(own.file.id), `file_${number}.id`)));
   const sent = files.map((own, number) => {
     const says = `extra_body={"modality": ${JSON.stringify(own.view.modality)}}`;
-    const opened = `open(${JSON.stringify(own.file.filename)}, "rb")`;
-    return `file_${number} = client.files.create(file=${opened}, purpose="user_data", ${says})`;
+    const path = `Path(${JSON.stringify(own.file.filename)})`;
+    return `file_${number} = client.files.create(file=${path}, purpose="user_data", ${says})`;
   });
   return [
+    "from pathlib import Path",
+    "",
     "from openai import OpenAI",
     "",
     `client = OpenAI(base_url=${JSON.stringify(`${asked.server}v1`)}, api_key="none")`,

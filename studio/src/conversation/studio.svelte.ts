@@ -24,6 +24,8 @@ class Studio {
   model = $state.raw<ModelObject | null>(null);
   entries = $state.raw<Entry[]>([]);
   activeId = $state<string | null>(null);
+  /** The entry whose parts have all been fetched. */
+  drawnId = $state<string | null>(null);
   turns = $state.raw<Turn[]>([]);
   /** Whose regions are drawn beside those of the next question. */
   shownTurn = $state.raw<Turn | null>(null);
@@ -91,6 +93,17 @@ class Studio {
     const entry = { id: freshId("signal"), file, view, questions: file.questions ?? [] };
     this.entries = [...this.entries, entry];
     this.activate(entry.id);
+  }
+
+  /** Fetches what an entry is drawn from. What fails is said above its viewer. */
+  async draw(entry: Entry, fetched: () => Promise<void>): Promise<void> {
+    this.drawnId = null;
+    try {
+      await fetched();
+      this.drawnId = entry.id;
+    } catch (error) {
+      this.report("open", error);
+    }
   }
 
   activate(id: string): void {
