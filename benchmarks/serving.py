@@ -174,8 +174,8 @@ def report(
     about = (
         f"The bundled model, float32, CPU, {options.clients} clients, {options.repeats} repeats after a warm-up, "
         "medians; percentiles over the questions of all repeats. First words: what a client sees first; `Model.ask` "
-        f"shows all at once. Target: {TARGET} times the throughput of one question after another on short answers about "
-        f"a file each; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}."
+        f"shows all at once. Target: {TARGET} times the throughput of one question after another on short answers "
+        f"about a file each; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}."
     )
     table = ["| answers | form | per second | ratio | whole answer, s: p50, p95 | first words, s: p50, p95 |"]
     table += ["|:---|:---|---:|---:|---:|---:|"]

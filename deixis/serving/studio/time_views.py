@@ -1,14 +1,14 @@
 """Views of signals in time: audio as a waveform, a spectrogram and a file to play; recordings as curves."""
 
-import io
 from typing import Any
 
 import numpy as np
 
+from deixis.samples.media import read_content
+from deixis.samples.sample import MediaReference
 from deixis.serving.studio.views import Part, array_part
 from deixis.signals import MODALITIES, Signal
 from deixis.signals.audio import RATE_HZ, log_mel
-from deixis.signals.audio import write as write_wav
 from deixis.signals.imu_tables import AXES
 
 PEAKS, COLUMNS, MEL_BINS, ROWS = 4096, 2048, 96, 8192
@@ -30,10 +30,11 @@ def waveform(signal: Signal) -> tuple[dict[str, Any], list[Part]]:
     samples = signal.values
     pairs = min(PEAKS, len(samples))
     columns = min(COLUMNS, max(len(samples) // (RATE_HZ // 100), 1))
+    clip = MediaReference(signal.name, signal.modality, values=samples)
     parts = [
         array_part("peaks", lambda: _peaks(samples, pairs), (pairs, 2)),
         array_part("spectrogram", lambda: _spectrogram(samples, columns), (MEL_BINS, columns), "|u1"),
-        Part("audio.wav", "audio/wav", lambda: _wav(samples)),
+        Part("audio.wav", "audio/wav", lambda: read_content(clip)),
     ]
     return {"drawn_as": "waveform", "rate_hz": RATE_HZ}, parts
 
@@ -65,13 +66,7 @@ def _spectrogram(samples: np.ndarray, columns: int) -> np.ndarray:
         mel = log_mel(samples, MEL_BINS)
         mel = mel[(np.arange(columns) * len(mel)) // columns] if len(mel) else np.zeros((columns, MEL_BINS))
     else:
-        middles = ((np.arange(columns) + 0.5) * len(samples) / columns).astype(int)
-        mel = np.stack([log_mel(samples[at : at + WINDOW], MEL_BINS).mean(axis=0) for at in middles - WINDOW // 2])
+        starts = np.maximum((np.arange(columns) + 0.5) * len(samples) / columns - WINDOW / 2, 0).astype(int)
+        mel = np.stack([log_mel(samples[at : at + WINDOW], MEL_BINS).mean(axis=0) for at in starts])
     low, high = np.percentile(mel, (QUIET, LOUD))
     return (np.clip((mel.T - low) / max(high - low, 1e-6), 0, 1) * 255).round()
-
-
-def _wav(samples: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    write_wav(samples, file)
-    return file.getvalue()
