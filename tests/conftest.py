@@ -1,5 +1,6 @@
 """Fixtures that every room shares. Files beside the repository are used where they are and skipped where not."""
 
+import gc
 import signal
 import sys
 from functools import partial
@@ -32,6 +33,12 @@ import deixis.signals  # noqa: E402, F401  # names the modalities in the message
 settings.register_profile("deixis", deadline=None)  # a busy machine is no failure
 settings.load_profile("deixis")
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+def pytest_collection_finish():
+    """Garbage collection looks no more at what was imported: every training asks for it, and it takes a second then."""
+    gc.collect()
+    gc.freeze()
 
 
 def _folder_or_skip(folder: Path) -> Path:

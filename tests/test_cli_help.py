@@ -17,6 +17,7 @@ from deixis.cli import doctor, environment
 from deixis.cli.errors import bug_sentence, user_sentence
 from deixis.cli.progress import training_log
 from deixis.errors import InputError, UnsupportedError
+from tests.cli.typed import typed
 
 HEAVY = ("torch", "transformers", "scipy", "trimesh", "numpy", "filelock")
 
@@ -97,10 +98,13 @@ def test_help_names_every_verb():
 
 
 @pytest.mark.parametrize("words", [pytest.param([], id="nothing"), *(pytest.param([g], id=g) for g in cli_app.GROUPS)])
-def test_no_verb_shows_help(words):
-    done, asked = deixis_command(*words), deixis_command(*words, "--help")
-    assert (done.returncode, done.stdout, done.stderr) == (0, asked.stdout, "")
-    assert "Usage: deixis" in done.stdout
+def test_no_verb_shows_help(words, capsys):
+    assert typed(*words, "--help") == 0
+    asked = capsys.readouterr()
+    assert typed(*words) == 0
+    assert capsys.readouterr() == asked
+    assert "Usage: deixis" in asked.out
+    assert asked.err == ""
 
 
 def test_version_is_the_packages():
@@ -119,12 +123,13 @@ def test_version_is_the_packages():
         pytest.param(["convrt"], "(see deixis --help)", id="unknown_verb"),
     ],
 )
-def test_a_wrong_command_line_is_one_sentence(words, part):
-    done = deixis_command(*words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("deixis: ")
-    assert part in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_a_wrong_command_line_is_one_sentence(words, part, capsys):
+    assert typed(*words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("deixis: ")
+    assert part in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -250,11 +255,12 @@ def test_doctor_reports_as_json():
     assert set(report) == {"devices", "versions", "extras", "offline", "bundled_model"}
 
 
-def test_doctor_reports_as_text():
-    done = deixis_command("doctor")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_doctor_reports_as_text(capsys):
+    assert typed("doctor") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
     for title in ("devices", "versions", "extras", "offline settings", "bundled model"):
-        assert f"\n{title}\n" in f"\n{done.stdout}"
+        assert f"\n{title}\n" in f"\n{out}"
 
 
 def extra_with(*packages):

@@ -14,7 +14,7 @@ import pytest
 import typer.main
 
 import deixis
-from deixis.cli import main
+from deixis.cli import answers, main
 from deixis.cli.app import GROUPS, VERBS, build_app
 from deixis.cli.pointing import FORMS
 
@@ -105,8 +105,23 @@ def test_other_python_snippets_compile():
         compile(snippet.values[0], snippet.id, "exec")
 
 
+@pytest.fixture(scope="module")
+def loaded_once():
+    """A model that many lines ask is loaded for the first of them."""
+    load, loaded = answers.open_model, {}
+
+    def open_model(model, *how):
+        if (asked := (str(model), *how)) not in loaded:
+            loaded[asked] = load(model, *how)
+        return loaded[asked]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "open_model", open_model)
+        yield
+
+
 @pytest.mark.parametrize(("block", "printed"), snippets("bash", runs=True))
-def test_command_snippets_run(block, printed, folder, capsys):
+def test_command_snippets_run(block, printed, folder, loaded_once, capsys):
     for words in lines_of(block):
         if words[0] == "deixis":
             with pytest.raises(SystemExit) as ended:

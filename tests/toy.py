@@ -157,7 +157,7 @@ def toy_point_cloud(count: int = 100, seed: int = 0) -> np.ndarray:
 
 def toy_recipe(**changes: Any) -> dict[str, Any]:
     """A recipe of two stages of a few steps; `changes` replace its fields, None takes one out."""
-    few = {"steps": 4, "save_steps": 2, "log_steps": 1, "warmup_steps": 1, "workers": 0, "bf16": False}
+    few = {"steps": 4, "save_steps": 2, "log_steps": 2, "warmup_steps": 1, "workers": 0, "bf16": False}
     dense = {"name": "dense", "task": "dense", "batch": {"image": 2, "audio": 1, "point_cloud": 1}, **few}
     instruct = {"name": "instruct", "task": "instruct", "batch": {"image": 1, "point_cloud": 1, "pair": 1}, **few}
     instruct |= {"questions": 4, "max_tokens": 200, "dense_weight": 0.1}

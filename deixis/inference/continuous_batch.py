@@ -15,7 +15,7 @@ from torch import Tensor
 from deixis.conversation import Rendered
 from deixis.inference.generation import GenerationBatch, GenerationRow, StopCriteria
 from deixis.inference.generation_options import GenerationOptions
-from deixis.inference.kv_cache import Layers, keeps_all_positions, open_cache
+from deixis.inference.kv_cache import Layers, open_cache
 from deixis.inference.prefix_cache import Keys, PrefixCache, beginning, common_length, place_of
 from deixis.inference.signal_encoder import EncodedSignal
 from deixis.model import DeixisForConditionalGeneration
@@ -57,10 +57,9 @@ class ContinuousBatch:
         Several prompts are fed as one batch, from their first token on, and no prefix of them is cached.
         """
         alone = len(prompts.ids) == 1
-        cache = open_cache(self.prefixes.config)
-        reusable = alone and keeps_all_positions(cache)
-        if reusable:
-            cache = open_cache(self.prefixes.config, self._longest_prefix(prompts.keys[0]))
+        reusable = alone and self.prefixes.is_possible
+        prefix = self._longest_prefix(prompts.keys[0]) if reusable else []
+        cache = open_cache(self.prefixes.config, prefix)
         # only what is not in the cache is fed
         rest = prompts.embeds[:, cache.get_seq_length() :]
         mask = None if alone else prompts.mask

@@ -1,8 +1,8 @@
 """The engine under `ask`: samples in, generated tokens out, with nothing computed twice.
 
     signals --SignalEncoder (cached)--> encoded signals --joined--> Encoded --+
-    sample --render--> ids, sampled points -----------------------------------+--> embeddings --ContinuousBatch--> tokens,
-                                                   ^                                                  states at <seg>
+    sample --render--> ids, sampled points -----------------------------------+--> embeddings --ContinuousBatch-->
+                                                   ^                               tokens, states at <seg>
                         PrefixCache -- keys and values of a prompt that was fed before
 
 It handles tokens and hidden states; `answer_reader` makes answers of them.

@@ -1,7 +1,7 @@
 """The language model's KV cache with spare capacity: a step writes its tokens and copies nothing.
 
 transformers' `DynamicLayer` appends by copying all keys and values, every step and layer; for a batch of short answers
-that is as much work as attention itself. `PreallocatedLayer` allocates `SPARE` positions at a time, and rows may join it
+that is as much work as attention itself. `PreallocatedLayer` allocates `SPARE` positions at a time, and rows may join
 and leave it, each at the cost of one row. Layers that discard (sliding windows, recurrent states) stay transformers'
 own: their rows may leave, but none can join.
 
@@ -110,7 +110,7 @@ def open_cache(config: PreTrainedConfig, layers: Sequence[tuple[Tensor, Tensor]]
 
 
 def keeps_all_positions(cache: DynamicCache) -> bool:
-    """Whether every layer keeps all that it was fed, so that rows can join and a beginning can be cut out and reused."""
+    """Whether every layer keeps all that it was fed: then rows can join, and a beginning can be cut out and reused."""
     return all(isinstance(layer, PreallocatedLayer) for layer in cache.layers)
 
 

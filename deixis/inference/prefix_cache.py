@@ -15,7 +15,7 @@ from jaxtyping import Int64
 from torch import Tensor
 from transformers import PreTrainedConfig
 
-from deixis.inference.kv_cache import Layers
+from deixis.inference.kv_cache import Layers, keeps_all_positions, open_cache
 from deixis.inference.lru_cache import LRUCache
 
 Keys = Int64[np.ndarray, "_"]  # of any length: rows differ
@@ -60,10 +60,14 @@ def common_length(one: Keys, other: Keys) -> int:
 
 
 class PrefixCache:
-    """Finds and stores prefixes of one network in an LRU cache."""
+    """Finds and stores prefixes of one network in an LRU cache.
+
+    config: of its language model. is_possible: whether that keeps all keys and values, so that they can be cut out.
+    """
 
     def __init__(self, config: PreTrainedConfig, cache: LRUCache):
         self.config, self.cache = config, cache
+        self.is_possible = keeps_all_positions(open_cache(config))
 
     def find(self, keys: Keys, place: tuple[str, str]) -> tuple[Layers, int]:
         """The longest stored prefix of `keys` without its last token (one must be left to feed), and its length.

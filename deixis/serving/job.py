@@ -34,7 +34,7 @@ class DeadlineExceeded(DeixisError):
 
     def __init__(self, deadline_s: float):
         super().__init__(
-            f"the answer: expected it within {deadline_s:g} s, got only a part; ask for a shorter one (max_new_tokens), "
+            f"the answer: expected it within {deadline_s:g} s, got only a part; ask for a shorter one, "
             "or again when the server has less to do"
         )
 

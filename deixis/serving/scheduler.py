@@ -113,14 +113,18 @@ class Scheduler:
 
     def _run(self) -> None:
         while self._has_work():
-            began, tokens = time.perf_counter(), 0
+            began = time.perf_counter()
             try:
                 self._remove_ended()
-                tokens = self._classify() if isinstance(self.model, Classifier) else self._admit() + self._step()
+                if isinstance(self.model, Classifier):
+                    self._classify()
+                else:
+                    self._admit()
+                    self._step()
             except Exception as error:  # out of memory, or a bug: the batch may be half fed
                 self._abandon(error)
             with self._changed:
-                self._recorder.worked(time.perf_counter() - began, tokens)
+                self._recorder.busy_s += time.perf_counter() - began
         for job in [*self._queue, *(own.job for own in self._running)]:
             self._end(job, "cancelled")
         self._running = []
@@ -149,17 +153,17 @@ class Scheduler:
         if leaving:
             self._batch.leave([own.row for own in leaving])
 
-    def _admit(self) -> int:
-        """Lets waiting questions join; the number of tokens generated, one for each."""
+    def _admit(self) -> None:
+        """Lets waiting questions join."""
         taken = self._take()
         # Signals of one modality go through the encoder together. Where that fails, each is encoded by `embed` below,
         # and one that cannot be encoded fails alone.
         with suppress(Exception):
             self.model.engine.encoder.encode([signal for _, prompt in taken for signal in prompt.signals])
-        joined = [own for job, prompt in taken if (own := self._join(job, prompt)) is not None]
-        self._running += joined
-        self._publish(joined)
-        return len(joined)
+        for job, prompt in taken:
+            if (own := self._join(job, prompt)) is not None:
+                self._running.append(own)
+                self._publish([own])  # its first token does not wait for those who join behind it
 
     def _take(self) -> list[tuple[Job, Prompt]]:
         """The next questions of the queue for which there is room, rendered."""
@@ -202,35 +206,38 @@ class Scheduler:
             self._recorder.joined(len(prompt), job.first_token_s)
         return _Running(job, row, stream, _token_bound(job, prompt))
 
-    def _step(self) -> int:
-        """Generates a token for every question; the number of tokens."""
-        if not self._running:
-            return 0
-        self._batch.step()
-        count = len(self._running)
-        self._publish(self._running)
-        return count
+    def _step(self) -> None:
+        """Generates a token for every question."""
+        if self._running:
+            self._batch.step()
+            with self._changed:
+                self._recorder.generated(len(self._running))
+            self._publish([*self._running])
 
     def _publish(self, running: Sequence[_Running]) -> None:
         """Delivers the new events of these questions; those that are complete leave."""
         complete = []
         for own in running:
-            job, state = own.job, own.row.state
+            job, state, error = own.job, own.row.state, None
             job.usage = Usage(job.usage.prompt_tokens, len(state.ids))
             try:
-                if state.finish_reason is not None:
-                    complete.append(own)
-                    job.finish_reason = state.finish_reason
-                    self._end(job, state.finish_reason, list(own.stream.finish()))
-                elif job.stream:
-                    job.deliver(list(own.stream.settled()))
-            except Exception as error:
-                complete.append(own)
-                self._end(job, "error", error=error)
-        self._running = [own for own in self._running if own not in complete]
-        self._batch.leave([own.row for own in complete])
+                if state.done:
+                    events = list(own.stream.finish())
+                else:
+                    events = list(own.stream.settled()) if job.stream else []
+            except Exception as failed:
+                events, error = [], failed
+            if not state.done and error is None:
+                job.deliver(events)
+                continue
+            complete.append(own)
+            self._running.remove(own)
+            job.finish_reason = state.finish_reason if error is None else None
+            self._end(job, job.finish_reason or "error", events, error)
+        if complete:
+            self._batch.leave([own.row for own in complete])
 
-    def _classify(self) -> int:
+    def _classify(self) -> None:
         """Answers the next question of a classifier; no tokens."""
         with self._changed:
             job = self._queue.popleft() if self._queue else None
@@ -241,7 +248,6 @@ class Scheduler:
                 self._end(job, "stop", events)
             except Exception as error:
                 self._end(job, "error", error=error)
-        return 0
 
     def _abandon(self, error: Exception) -> None:
         """Ends all questions of the batch with an error, and begins another batch."""
@@ -253,9 +259,9 @@ class Scheduler:
     def _end(self, job: Job, outcome: str, events: Sequence[StreamEvent] = (), error: Exception | None = None) -> None:
         """Delivers the last events of a job, or what it raises."""
         job.seconds = time.perf_counter() - job.submitted
-        job.deliver([*events, error])  # no error is the end
-        with self._changed:
+        with self._changed:  # whoever has the last event finds it counted, and `drain` waits until it is delivered
             self._recorder.ended(outcome, job.seconds)
+            job.deliver([*events, error])  # no error is the end
             self._open_jobs -= 1
             self._changed.notify_all()
 

@@ -50,11 +50,11 @@ class Recorder:
         self.prompt_tokens += prompt_tokens
         self.first_tokens += 1
         self.first_token_s += first_token_s
+        self.generated(1)
 
-    def worked(self, seconds: float, tokens: int) -> None:
-        """The model has worked so long, and generated so many tokens."""
+    def generated(self, tokens: int) -> None:
+        """The model has generated tokens; an end counts as one."""
         now = time.perf_counter()
-        self.busy_s += seconds
         self.generated_tokens += tokens
         self._recent.append((now, tokens))
         self._forget(now)

@@ -2,13 +2,9 @@
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,8 +13,8 @@ from safetensors.torch import load_file
 from deixis import load
 from deixis.checkpoints import open_config_and_processor, open_pretrained
 from deixis.checkpoints.source import open_source
+from tests.cli.typed import typed
 
-ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -87,30 +83,6 @@ def hub(sources, tmp_path):
     server.server_close()
 
 
-def run(address, home, *words):
-    """`deixis convert WORDS` in a process of its own, whose hub is at `address`."""
-    own = {"HF_ENDPOINT": address, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")} | own
-    code = "import sys; from deixis.cli import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "convert", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
-
-
-def test_a_hub_id_is_fetched_and_converted(hub, tmp_path):
-    from deixis.systems.pointmlp.classifier import load_classifier
-    from tests.checkpoints.checkpoints import pointmlp_state
-
-    address, asked = hub
-    done = run(address, tmp_path / "home", "pointmlp", "toy/points", tmp_path / "out")
-    assert done.returncode == 0, done.stderr
-    network, state = load_classifier(tmp_path / "out").network, pointmlp_state()
-    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
-    account = json.loads((tmp_path / "out" / "conversion.json").read_text())
-    assert account["source"] == "toy/points"
-    assert list(account["files"]) == ["source/best_checkpoint.pth", "source/config.json"]
-    assert f"/toy/points/resolve/{COMMIT}/config.json" in asked
-
-
 @pytest.fixture
 def at(monkeypatch, tmp_path):
     """Puts the hub of this process at an address."""
@@ -124,6 +96,21 @@ def at(monkeypatch, tmp_path):
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
     return moved
+
+
+def test_a_hub_id_is_fetched_and_converted(hub, at, tmp_path):
+    from deixis.systems.pointmlp.classifier import load_classifier
+    from tests.checkpoints.checkpoints import pointmlp_state
+
+    address, asked = hub
+    at(address)
+    assert typed("convert", "pointmlp", "toy/points", tmp_path / "out") == 0
+    network, state = load_classifier(tmp_path / "out").network, pointmlp_state()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in network.state_dict().items())
+    account = json.loads((tmp_path / "out" / "conversion.json").read_text())
+    assert account["source"] == "toy/points"
+    assert list(account["files"]) == ["source/best_checkpoint.pth", "source/config.json"]
+    assert f"/toy/points/resolve/{COMMIT}/config.json" in asked
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from deixis.cli import main
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.shards import write_shard
-from deixis.world.generate import world_samples
+from tests.scenes import scene_samples
+
+SEEDS = (0, 1)
 
 
 @pytest.fixture
@@ -30,9 +32,9 @@ def data(capsys):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A folder with the samples of three scenes, in train.jsonl."""
+    """A folder with the samples of two scenes, in train.jsonl."""
     folder = tmp_path_factory.mktemp("world")
-    write_shard((sample for seed in range(3) for sample in world_samples("train", seed)), folder / "train.jsonl")
+    write_shard((sample for seed in SEEDS for sample in scene_samples(seed)), folder / "train.jsonl")
     return folder
 
 
@@ -62,7 +64,7 @@ def pictures(page: str) -> list[Image.Image]:
 def test_show_writes_a_page_and_a_sheet(data, world, tmp_path):
     code, out, err = data("show", world, "--out", tmp_path / "a" / "b", "--count", 1)
     page = (tmp_path / "a" / "b" / "page.html").read_text("utf-8")
-    tasks = {sample.task for seed in range(3) for sample in world_samples("train", seed)}
+    tasks = {sample.task for seed in SEEDS for sample in scene_samples(seed)}
     assert (code, err) == (0, [])
     assert out.startswith(f"{len(tasks)} samples in ")
     assert len(tasks) == page.count("<section ") <= len(pictures(page))  # some have two signals

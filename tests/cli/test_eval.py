@@ -22,6 +22,8 @@ from deixis.samples.sample import MediaReference, Skipped
 pytestmark = pytest.mark.skipif(not bundled_folder().is_dir(), reason="the bundled model is not trained yet")
 WORLD = ("eval", "world", "--model", "bundled", "--device", "cpu")
 
+LIMIT = 24
+
 
 class Squares:
     """A benchmark of one file per line: image and colour."""
@@ -194,7 +196,7 @@ def test_files_without_a_question_are_said(refused, monkeypatch, tmp_path):
 def _evaluate(out, told):
     torch.set_num_threads(1)  # the threads of the process that it is forked from are not there
     with told.open("w", encoding="utf-8") as file, redirect_stdout(file):
-        main([*WORLD, "--limit", "70", "--tasks", "colour", "--no-blind", "--out", str(out)])
+        main([*WORLD, "--limit", str(LIMIT), "--tasks", "colour", "--no-blind", "--out", str(out)])
 
 
 def started(out, number):
@@ -207,9 +209,10 @@ def started(out, number):
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # nothing waits for the threads
 @pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="its processes are forked")
-def test_a_killed_run_goes_on_in_two_processes_and_gives_the_same_table(command, tmp_path):
+def test_a_killed_run_goes_on_in_two_processes_and_gives_the_same_table(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("deixis.evaluation.runner.BLOCK", LIMIT // 4)  # of the forked processes too
     whole, shared = tmp_path / "whole", tmp_path / "intersection"
-    code, table, _ = command(*WORLD, "--limit", 70, "--tasks", "colour", "--no-blind", "--out", whole)
+    code, table, _ = command(*WORLD, "--limit", LIMIT, "--tasks", "colour", "--no-blind", "--out", whole)
     assert code == 0
     first, _ = started(shared, 1)
     while first.is_alive() and not list(shared.glob("rows/*.jsonl")):
@@ -231,7 +234,7 @@ def test_a_killed_run_goes_on_in_two_processes_and_gives_the_same_table(command,
     files = [(folder / "predictions.jsonl").read_text(encoding="utf-8") for folder in (whole, shared)]
     texts = [[json.loads(line)["raw"] for line in file.splitlines()] for file in files]
     assert texts[0] == texts[1]
-    assert len(texts[0]) == 70
+    assert len(texts[0]) == LIMIT
 
 
 def test_the_page_draws_truth_beside_answer(command, tmp_path):

@@ -104,7 +104,7 @@ def test_stopped_run_resumes_with_the_same_results(tmp_path):
 
 def _share(folder: str, name: str, out: str) -> None:
     adapter = Counting()
-    rows, _ = run_examples(of(400, batch=1), adapter, Path(folder))
+    rows, _ = run_examples(of(200, batch=1), adapter, Path(folder))
     Path(out).write_text(json.dumps({"asked": adapter.asked, "rows": [row.id for row in rows]}))
 
 
@@ -120,7 +120,7 @@ def test_two_processes_share_one_run(tmp_path):
         process.join()
         assert process.exitcode == 0
     reported = [json.loads(path.read_text()) for path in outs]
-    alone, _ = run_examples(of(400), Counting(), tmp_path / "alone")
+    alone, _ = run_examples(of(200), Counting(), tmp_path / "alone")
     assert reported[0]["rows"] == reported[1]["rows"] == [row.id for row in alone]
     assert sorted(reported[0]["asked"] + reported[1]["asked"]) == sorted(row.id.removeprefix("n/") for row in alone)
 

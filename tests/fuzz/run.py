@@ -15,10 +15,10 @@ from tests.fuzz.seeds import Seed, write_files
 COUNTS = {
     **dict.fromkeys(("image", "audio", "point_cloud", "video"), 110),
     **dict.fromkeys(("depth", "normal", "imu", "fmri"), 60),
-    "dataset": 400,
-    "model": 300,
-    "state": 100,
-    "question": 150,
+    "dataset": 320,
+    "model": 105,
+    "state": 50,
+    "question": 75,
 }
 """Damaged cases of each group in a run of the default size."""
 

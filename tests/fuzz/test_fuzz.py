@@ -1,4 +1,4 @@
-"""The fuzz run of the default size: more than a thousand damaged files, three hundred model folders, and the rest.
+"""The fuzz run of the default size: more than a thousand damaged files, a hundred model folders, and the rest.
 
 Each is answered or refused in one sentence, within limits of time and memory. A longer run: `python -m tests.fuzz`.
 """
@@ -46,5 +46,5 @@ def test_every_case_is_answered_or_refused_in_one_sentence(fuzz, group, tmp_path
 def test_there_are_as_many_cases_as_promised():
     modalities = ("image", "audio", "point_cloud", "video", "depth", "normal", "imu", "fmri")
     assert sum(COUNTS[group] for group in (*modalities, "dataset")) >= 1000
-    assert COUNTS["model"] >= 300
-    assert COUNTS["state"] + COUNTS["question"] >= 200
+    assert COUNTS["model"] >= 100
+    assert COUNTS["state"] + COUNTS["question"] >= 125

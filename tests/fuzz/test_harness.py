@@ -46,7 +46,7 @@ def worker():
 )
 def test_every_kind_of_failure_is_seen(worker, tmp_path, way, kind, text):
     # short where the limit has to come, and long where a busy machine must not reach it
-    worker.cpu_s, worker.wall_s = (2.0, 8.0) if kind == "hang" else (60.0, 240.0)
+    worker.cpu_s, worker.wall_s = (2.0, 4.0) if kind == "hang" else (60.0, 240.0)
     outcome = worker.run("wrong", tmp_path, {"way": way})
     assert outcome.kind == kind
     assert text in outcome.text

@@ -220,10 +220,10 @@ def test_the_same_facts_are_asked_of_a_set_not_of_all(tmp_path):
 def test_memory_does_not_grow_with_the_set(tmp_path):
     path, check, held = tmp_path / "set.jsonl", Check(media=False), []
     with path.open("w") as lines:
-        lines.writelines(json.dumps(record(f"{n}", id=f"m/{n}")) + "\n" for n in range(700))
+        lines.writelines(json.dumps(record(f"{n}", id=f"m/{n}")) + "\n" for n in range(400))
 
     def look(_: int) -> None:
-        if check.samples in (100, 700):
+        if check.samples in (100, 400):
             gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
 

@@ -71,17 +71,10 @@ def test_scale_is_of_every_part(sets, tmp_path):
     assert report["samples"] == {"objects": 9, "negatives": 3}
 
 
-@pytest.mark.parametrize(
-    "workers",
-    [
-        pytest.param(Workers(2), id="two_processes"),
-        pytest.param(Workers(ray="local"), id="ray", marks=pytest.mark.filterwarnings("ignore")),
-    ],
-)
-def test_whoever_does_the_work_the_files_are_the_same(sets, tmp_path, workers):
+def test_the_files_of_two_processes_are_those_of_one(sets, tmp_path):
     recipe = recipe_of(sets, [OBJECTS, NEGATIVES])
     build(recipe, tmp_path / "one")
-    build(recipe, tmp_path / "two", workers)
+    build(recipe, tmp_path / "two", Workers(2))
     assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
 
 

@@ -107,9 +107,18 @@ def stopped(tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 2_000], ids=["empty", "object", "zeros"])
 @pytest.mark.parametrize(
-    "name", ["trainer_state.json", "optimizer.pt", "scheduler.pt", "rng_state.pth", "model.safetensors"]
+    ("name", "content"),
+    [
+        pytest.param("trainer_state.json", b"", id="state_empty"),
+        pytest.param("trainer_state.json", b"{}", id="state_object"),
+        pytest.param("optimizer.pt", b"", id="optimizer_empty"),
+        pytest.param("optimizer.pt", bytes(2_000), id="optimizer_zeros"),
+        pytest.param("scheduler.pt", b"{}", id="scheduler_object"),
+        pytest.param("rng_state.pth", bytes(2_000), id="random_numbers_zeros"),
+        pytest.param("model.safetensors", b"", id="weights_empty"),
+        pytest.param("model.safetensors", bytes(2_000), id="weights_zeros"),
+    ],
 )
 def test_a_damaged_checkpoint_is_named_and_can_be_removed(stopped, tmp_path, name, content):
     out = tmp_path / "out"
@@ -203,7 +212,7 @@ def test_a_folder_of_another_recipe_is_refused(unbroken, change, named):
 def test_a_finished_run_goes_on_with_more_steps(unbroken, tmp_path):
     out = tmp_path / "run"
     shutil.copytree(unbroken, out)
-    more = {"steps": 6, "workers": 1, "save_steps": 5, "log_steps": 2}
+    more = {"steps": 6, "workers": 1, "save_steps": 5, "log_steps": 1}
     plan = toy_plan(stages=[*stages(instruct=more), {**stages()[1], "name": "last", "steps": 1}])
     assert train(plan, out) == out / "last" / "model"
     assert last_checkpoint(out / "instruct") == out / "instruct" / "checkpoint-6"
@@ -214,7 +223,7 @@ def test_a_finished_run_goes_on_with_more_steps(unbroken, tmp_path):
     assert all(torch.equal(kept[name], weight) for name, weight in before.items())
     assert any(not torch.equal(after[name], weight) for name, weight in before.items())
     state = json.loads((out / "instruct" / "checkpoint-6" / "trainer_state.json").read_text())
-    assert [line["step"] for line in state["log_history"] if "loss" in line] == [1, 2, 3, 4, 6]
+    assert [line["step"] for line in state["log_history"] if "loss" in line] == [2, 4, 5, 6]
 
 
 def test_more_steps_require_the_last_checkpoint(unbroken, tmp_path):

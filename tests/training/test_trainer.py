@@ -98,7 +98,7 @@ def test_the_gradients_of_the_batches_of_a_step_are_averaged(tmp_path):
 
 def test_the_best_checkpoint_on_held_out_samples_is_kept(start, tmp_path):
     held_out = {"path": str(start / "val.jsonl"), "patience": 2}
-    model = tuned(start, tmp_path, held_out=held_out, steps=40, learning_rate=0.3, schedule="constant")
+    model = tuned(start, tmp_path, held_out=held_out, steps=40, log_steps=40, learning_rate=0.3, schedule="constant")
     state = history(model)
     losses = [record["eval_loss"] for record in state["log_history"] if "eval_loss" in record]
     best = losses.index(min(losses))
@@ -121,7 +121,12 @@ def test_the_last_checkpoint_is_kept_where_that_is_asked_for(start, tmp_path):
 
 
 def test_a_run_that_stopped_early_and_was_killed_ends_with_the_same_model(start, tmp_path):
-    arguments = {"held_out": {"path": str(start / "val.jsonl"), "patience": 1}, "steps": 40, "learning_rate": 0.3}
+    arguments = {
+        "held_out": {"path": str(start / "val.jsonl"), "patience": 1},
+        "steps": 40,
+        "log_steps": 40,
+        "learning_rate": 0.3,
+    }
     model = tuned(start, tmp_path, **arguments)
     before, steps = load_file(model / "model.safetensors"), history(model)["global_step"]
     model.rename(tmp_path / "aside")

@@ -19,12 +19,13 @@ from deixis.world.generate import (
 )
 from deixis.world.questions.wording import NAME, wordings
 from deixis.world.scene import SPLITS, scene_rng
+from tests.scenes import scene_samples
 
 
 @pytest.fixture(scope="module")
 def samples():
     """Those of two worlds of every split."""
-    return {split: [s for seed in range(2) for s in world_samples(split, seed)] for split in SPLITS}
+    return {split: [s for seed in range(2) for s in scene_samples(seed, split)] for split in SPLITS}
 
 
 def content(medium: MediaReference) -> str:
@@ -53,7 +54,7 @@ def test_a_medium_has_one_id(samples):
 
 
 def test_a_seed_gives_the_same_samples():
-    first, again = world_samples("val", 3), world_samples("val", 3)
+    first, again = scene_samples(1, "val"), world_samples("val", 1)
     assert [sample.to_json() for sample in first] == [sample.to_json() for sample in again]
 
 
@@ -72,7 +73,7 @@ def test_one_wording_changes_nothing_else():
 @pytest.fixture(scope="module")
 def world():
     """The samples of one world."""
-    return world_samples("train", 1)
+    return scene_samples(1)
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind) for kind in WORLD])
@@ -114,7 +115,7 @@ def test_wordings_vary(samples):
 
 
 def test_to_files_and_back(tmp_path):
-    written = [sample for seed in range(2) for sample in world_samples("train", seed)]
+    written = [sample for seed in range(2) for sample in scene_samples(seed)]
     path = tmp_path / "train.jsonl"
     assert not write_shard(written, path, "copy").skipped
     assert list(Check().problems(path)) == []

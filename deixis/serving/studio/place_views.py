@@ -1,4 +1,4 @@
-"""Views of signals made of places: point clouds in colours, fMRI responses as voxels of a grid, numbers without places."""
+"""Views of signals made of places: point clouds in colours, fMRI responses as voxels, numbers without places."""
 
 from typing import Any
 

@@ -171,7 +171,7 @@ def test_version_1_0_names_one_name_and_other_ids(tmp_path):
 def test_the_pass_over_the_files_holds_one_image(tmp_path):
     """Ten times as many images take no more memory."""
     peaks = []
-    for count in (40, 400):
+    for count in (20, 200):
         folder = tmp_path / str(count)
         layout(folder, None, objects=[(number, [obj(n, ["thing"]) for n in range(40)]) for number in range(count)])
         tracemalloc.start()

@@ -74,7 +74,6 @@ def test_a_set_is_read_whole_and_what_is_broken_is_reported(tmp_path):
         pytest.param(Workers(2), "jsonl", id="two_processes"),
         pytest.param(Workers(2), "tar", id="tar"),
         pytest.param(Workers(2), "parquet", id="parquet"),
-        pytest.param(Workers(ray="local"), "jsonl", id="ray", marks=pytest.mark.filterwarnings("ignore")),
     ],
 )
 def test_whoever_does_the_work_the_files_are_the_same(tmp_path, workers, form):

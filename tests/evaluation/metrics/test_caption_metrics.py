@@ -45,28 +45,26 @@ def scores_of(metrics) -> dict[str, float]:
 
 
 def tokenized(candidates, references):
-    """Of all captions at once: a Java program is started for each call."""
+    """(one caption a row, its references) as the package takes them; of all at once: a Java program is started."""
     tokens = iter(caption_tokens([*candidates, *chain(*references)])[0])
     ours = {n: [next(tokens)] for n in range(len(candidates))}
     return ours, {n: [next(tokens) for _ in captions] for n, captions in enumerate(references)}
 
 
-def official(candidates, references) -> dict[str, float]:
+def official(ours, theirs) -> dict[str, float]:
     """The numbers of the package's own classes for a whole set."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
 
-    ours, theirs = tokenized(candidates, references)
     bleus = Bleu(4).compute_score(theirs, ours, verbose=0)[0]
     found = {f"BLEU-{order}": value for order, value in enumerate(bleus, 1)}
     return found | {"CIDEr": Cider().compute_score(theirs, ours)[0], "ROUGE-L": Rouge().compute_score(theirs, ours)[0]}
 
 
-def official_meteor(candidates, references) -> float:
+def official_meteor(ours, theirs) -> float:
     from pycocoevalcap.meteor.meteor import Meteor
 
-    ours, theirs = tokenized(candidates, references)
     scorer = Meteor()
     try:
         return scorer.compute_score(theirs, ours)[0]
@@ -117,7 +115,8 @@ CASES = [
 
 @pytest.mark.parametrize("candidates", CASES)
 def test_scores_equal_those_of_pycocoevalcap(candidates, no_java):
-    found, wanted = scores_of(per_caption_metrics(candidates, REFERENCES)), official(candidates, REFERENCES)
+    found = scores_of(per_caption_metrics(candidates, REFERENCES))
+    wanted = official(*tokenized(candidates, REFERENCES))
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=1e-9), name
 
@@ -126,7 +125,8 @@ def test_scores_equal_those_of_pycocoevalcap(candidates, no_java):
 def test_all_scores_equal_those_of_pycocoevalcap_with_java():
     candidates, references = PERFECT + MIXED + ODD + PERFECT[1:] + PERFECT[:1], REFERENCES * 4
     found = scores_of(per_caption_metrics(candidates, references))
-    wanted = official(candidates, references) | {"METEOR": official_meteor(candidates, references), "PTB": 1.0}
+    tokens = tokenized(candidates, references)
+    wanted = official(*tokens) | {"METEOR": official_meteor(*tokens), "PTB": 1.0}
     assert found.keys() - {"SPICE", "SPIDEr"} == wanted.keys()
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, abs=1e-9), name

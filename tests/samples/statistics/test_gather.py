@@ -186,7 +186,7 @@ def test_memory_does_not_grow_with_the_set():
     tracemalloc.start()
     try:
         before = held(0, 100)
-        assert held(100, 700) < before + 20_000
+        assert held(100, 300) < before + 10_000
     finally:
         tracemalloc.stop()
-    assert (stats.samples, stats.phrases.others, stats.questions) == (700, 650, 700)
+    assert (stats.samples, stats.phrases.others, stats.questions) == (300, 250, 300)

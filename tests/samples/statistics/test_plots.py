@@ -8,7 +8,7 @@ from PIL import Image
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.samples.statistics.gather import Stats
 from deixis.samples.statistics.plots import PLOTS, write_plots
-from deixis.world.generate import world_samples
+from tests.scenes import scene_samples
 
 TEXT = Sample("t", "s", "talk", "train", (Turn("Tell me a long story, please.", "There was once a king and a queen."),))
 
@@ -21,7 +21,7 @@ def plotted(samples, folder) -> list[str]:
 
 
 def test_all_plots_of_a_set_with_everything(tmp_path):
-    assert plotted(world_samples("train", 1), tmp_path) == list(PLOTS)
+    assert plotted(scene_samples(1), tmp_path) == list(PLOTS)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(PLOTS)
     for name in PLOTS:
         with Image.open(tmp_path / name) as image:

@@ -7,9 +7,9 @@ from PIL import Image
 from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.visualize.samples.contact_sheet import contact_sheet, sample_card, save_contact_sheet, varied
-from deixis.world.generate import world_samples
+from tests.scenes import scene_samples
 
-SAMPLES = [sample for seed in range(3) for sample in world_samples("train", seed)]
+SAMPLES = scene_samples(1)
 MEDIA = {sample.signals[0].modality: sample.signals[0] for sample in SAMPLES}
 
 

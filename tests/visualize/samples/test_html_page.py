@@ -11,9 +11,9 @@ from deixis.geometry import Region
 from deixis.samples.sample import MediaReference, Sample, Turn
 from deixis.visualize.samples import html_page as page
 from deixis.visualize.samples.html_page import Group, Overview, sample_article, write_page
-from deixis.world.generate import world_samples
+from tests.scenes import scene_samples
 
-SAMPLES = [*world_samples("train", 1)]
+SAMPLES = scene_samples(1)
 VOID = ("meta", "img", "br", "link", "input")
 
 
@@ -50,20 +50,27 @@ def written(tmp_path, groups, overview=Overview("a set", "counts")) -> Reading:
     return Reading((tmp_path / "page.html").read_text("utf-8"))
 
 
-def test_a_page_needs_nothing_else(tmp_path):
-    read = written(tmp_path, [Group("world", 50, SAMPLES)])
+@pytest.fixture(scope="module")
+def page_of_all(tmp_path_factory):
+    """(the page of all samples, its text)."""
+    folder = tmp_path_factory.mktemp("all")
+    return written(folder, [Group("world", 50, SAMPLES)]), (folder / "page.html").read_text("utf-8")
+
+
+def test_a_page_needs_nothing_else(page_of_all):
+    read, text = page_of_all
     assert not read.all("script") + read.all("link")
     sources = [attributes["src"] for tag in ("img", "audio") for attributes in read.all(tag)]
     assert len(read.all("img")) == sum(len(sample.signals) for sample in SAMPLES)
     assert sources
     assert all(source.startswith("data:") for source in sources)
-    assert "url(" not in (tmp_path / "page.html").read_text("utf-8").split("</style>")[0]
+    assert "url(" not in text.split("</style>")[0]
 
 
-def test_its_pictures_and_sounds_open(tmp_path):
+def test_its_pictures_and_sounds_open(page_of_all):
     import soundfile
 
-    read = written(tmp_path, [Group("world", 50, SAMPLES)])
+    read, _ = page_of_all
     for attributes in read.all("img"):
         with Image.open(io.BytesIO(b64decode(attributes["src"].split(",")[1]))) as image:
             assert image.size == (int(attributes["width"]), int(attributes["height"]))

@@ -10,9 +10,9 @@ from deixis.geometry import Region
 from deixis.samples.sample import MediaReference
 from deixis.visualize.canvas import PALETTE
 from deixis.visualize.samples.media_panels import Shown, panel
-from deixis.world.generate import world_samples
+from tests.scenes import scene_samples
 
-MEDIA = {sample.signals[0].modality: sample.signals[0] for sample in world_samples("train", 1)}
+MEDIA = {sample.signals[0].modality: sample.signals[0] for sample in scene_samples(1)}
 MASK = np.zeros((128, 128), bool)
 MASK[40:90, 30:70] = True
 BOX = Region(box=(20.0, 20.0, 90.0, 70.0))
