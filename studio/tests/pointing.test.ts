@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { paintForms, strokeForms, toolsOf } from "../src/pointing/tools";
-import { covers, moved, resized } from "../src/regions/edit";
+import { strokeForms, toolsOf } from "../src/pointing/tools";
+import { covers, moved, paintForms, resized } from "../src/regions/edit";
 import { holdsAt } from "../src/regions/region";
 import { placeOf } from "../src/regions/words";
 import { Slices } from "../src/signals/places/slices";

@@ -127,7 +127,7 @@ def test_phrases_of_an_answer_light_up_their_regions(studio, server, modality):
         pytest.skip(f"the bundled model takes no {modality}")
     studio.open(modality)
     page = studio.page
-    before = page.locator("canvas[role=application]").first.screenshot()
+    before = page.locator(".stage").first.screenshot()
     page.locator("[data-suggestion]").nth(GROUNDED[modality]).click()
     phrase = studio.ask().locator("[data-phrase]").first
     phrase.wait_for()

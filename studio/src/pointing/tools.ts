@@ -1,6 +1,5 @@
 // The pointing tools: which a signal has, by its axes, and what a stroke of each makes.
 import type { SignalView } from "../api/views";
-import { Mask, maskToRle, rleToMask } from "../regions/mask";
 import type { RegionForms } from "../regions/region";
 
 export type Tool = "look" | "point" | "box" | "scribble" | "lasso" | "brush" | "erase" | "span";
@@ -64,19 +63,6 @@ export function strokeForms(tool: Tool, path: Place[], [width, height]: Place): 
   if (tool === "scribble") return { scribble_xy: line };
   if (tool === "lasso") return line.length >= 3 ? { polygon_xy: line } : null;
   return null;
-}
-
-/** The mask that a stroke adds to, or takes away from; null where no pixel is left. */
-export function paintForms(
-  erase: boolean,
-  path: Place[],
-  radiusPx: number,
-  [width, height]: Place,
-  onto: RegionForms | null,
-): RegionForms | null {
-  const mask = onto?.mask ? rleToMask(onto.mask) : new Mask(width, height);
-  path.forEach((place, at) => mask.stroke(path[Math.max(0, at - 1)]!, place, radiusPx, erase ? 0 : 1));
-  return mask.area ? { mask: maskToRle(mask) } : null;
 }
 
 function thinned(path: Place[]): Place[] {

@@ -1,6 +1,6 @@
 // Regions that are moved and resized, and which of them lies under a place.
 import { clamp, type Place, round } from "../pointing/tools";
-import { rleToMask, type Mask } from "./mask";
+import { Mask, maskToRle, rleToMask } from "./mask";
 import { formOf, type RegionForms, type Rle } from "./region";
 
 /** Corners of a box, in the order in which `resized` numbers them. */
@@ -69,7 +69,7 @@ export function covers(forms: RegionForms, [x, y]: Place, slack: number): boolea
 
 /** How large a region looks, so that of several under a place the smallest is meant. */
 export function sizeOf(forms: RegionForms): number {
-  if (forms.mask) return decoded(forms.mask).area;
+  if (forms.mask) return maskArea(forms.mask);
   const places = outline(forms);
   if (!places) return Infinity;
   const [xs, ys] = [places.map(([x]) => x), places.map(([, y]) => y)];
@@ -91,9 +91,23 @@ function distance([x, y]: Place, [ax, ay]: Place, [bx, by]: Place): number {
   return Math.hypot(x - ax - along * dx, y - ay - along * dy);
 }
 
-const masks = new WeakMap<Rle, Mask>();
+/** The mask that a stroke adds to, or takes away from; null where no pixel is left. */
+export function paintForms(
+  erase: boolean,
+  path: Place[],
+  radiusPx: number,
+  [width, height]: Place,
+  onto: RegionForms | null,
+): RegionForms | null {
+  const mask = onto?.mask ? decoded(onto.mask).copy() : new Mask(width, height);
+  path.forEach((place, at) => mask.stroke(path[Math.max(0, at - 1)]!, place, radiusPx, erase ? 0 : 1));
+  return mask.area ? { mask: encoded(mask) } : null;
+}
 
-/** The pixels of a mask's code; decoded once. */
+const masks = new WeakMap<Rle, Mask>();
+const areas = new WeakMap<Rle, number>();
+
+/** The pixels of a mask's code; decoded once, and not to be changed. */
 export function decoded(rle: Rle): Mask {
   let mask = masks.get(rle);
   if (!mask) {
@@ -101,4 +115,21 @@ export function decoded(rle: Rle): Mask {
     masks.set(rle, mask);
   }
   return mask;
+}
+
+/** The code of a mask, whose pixels are known from now on. */
+export function encoded(mask: Mask): Rle {
+  const rle = maskToRle(mask);
+  masks.set(rle, mask);
+  return rle;
+}
+
+/** Pixels of a mask; counted once. */
+export function maskArea(rle: Rle): number {
+  let area = areas.get(rle);
+  if (area === undefined) {
+    area = decoded(rle).area;
+    areas.set(rle, area);
+  }
+  return area;
 }

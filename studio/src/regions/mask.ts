@@ -62,6 +62,19 @@ export class Mask {
     }
   }
 
+  /** The mask with `step` x `step` pixels as one, which is set where any of them is. */
+  reduced(step: number): Mask {
+    if (step === 1) return this;
+    const small = new Mask(Math.ceil(this.width / step), Math.ceil(this.height / step));
+    for (let y = 0; y < this.height; y += 1) {
+      const row = Math.floor(y / step) * small.width;
+      for (let x = 0, at = y * this.width; x < this.width; x += 1, at += 1) {
+        if (this.data[at]) small.data[row + Math.floor(x / step)] = 1;
+      }
+    }
+    return small;
+  }
+
   /** Edges between pixels inside and outside, as lines [x1, y1, x2, y2]; neighbours in a row are joined. */
   edges(): number[][] {
     const at = (x: number, y: number) =>

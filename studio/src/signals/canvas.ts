@@ -1,6 +1,6 @@
 // What all viewers draw on: canvases as sharp as the screen, crosshairs, labels.
 import type { Place } from "../pointing/tools";
-import { inkOn } from "./pixels/draw";
+import { inkOn } from "./pixels/colour";
 
 /** The context of an empty canvas of a size in CSS pixels, in which it is drawn whatever the screen's own pixels are. */
 export function cleared(canvas: HTMLCanvasElement, [width, height]: Place): CanvasRenderingContext2D | null {

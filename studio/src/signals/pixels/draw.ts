@@ -1,12 +1,12 @@
 // Regions drawn over an image: on the screen, and into files at the image's own size.
 import type { Place } from "../../pointing/tools";
-import { boxCorners, decoded, outline } from "../../regions/edit";
-import { formOf, type PlacedRegion, POINTED, type Rle } from "../../regions/region";
+import { boxCorners, outline } from "../../regions/edit";
+import { formOf, type PlacedRegion, POINTED } from "../../regions/region";
+import { HALO, inkOn } from "./colour";
+import { drawMask, maskTop } from "./masks";
 import { toScreen, type Viewport } from "./viewport";
 
-const TINT = 0.38; // how much of its colour covers a mask
 const FAINT = 0.25; // of regions beside one that is lit up
-const HALO = "rgba(10, 12, 18, 0.6)";
 
 export interface Shown {
   region: PlacedRegion;
@@ -17,12 +17,6 @@ export interface Shown {
   /** Of the next question: may be moved and resized. */
   editable: boolean;
 }
-
-interface MaskDrawing {
-  tint: HTMLCanvasElement;
-  edges: Path2D;
-}
-const drawings = new WeakMap<Rle, Map<string, MaskDrawing>>();
 
 /** Draws regions, the lit ones last; `pen` is the width of a line in pixels of the canvas. */
 export function drawRegions(ctx: CanvasRenderingContext2D, view: Viewport, shown: Shown[], pen: number): void {
@@ -98,60 +92,6 @@ function drawHandle(ctx: CanvasRenderingContext2D, [x, y]: [number, number], pen
   ctx.strokeRect(x - side / 2, y - side / 2, side, side);
 }
 
-function drawMask(ctx: CanvasRenderingContext2D, view: Viewport, rle: Rle, colour: string, pen: number, lit: boolean): void {
-  const { tint, edges } = maskDrawing(rle, colour);
-  const alpha = ctx.globalAlpha;
-  ctx.globalAlpha = alpha * (lit ? 0.6 : TINT);
-  ctx.imageSmoothingEnabled = false;
-  ctx.drawImage(tint, view.x, view.y, tint.width * view.scale, tint.height * view.scale);
-  ctx.globalAlpha = alpha;
-  const onScreen = new Path2D();
-  onScreen.addPath(edges, new DOMMatrix([view.scale, 0, 0, view.scale, view.x, view.y]));
-  ctx.lineCap = "square";
-  ctx.strokeStyle = HALO;
-  ctx.lineWidth = pen * 1.6;
-  ctx.stroke(onScreen);
-  ctx.strokeStyle = colour;
-  ctx.lineWidth = pen * 0.8;
-  ctx.stroke(onScreen);
-}
-
-function maskDrawing(rle: Rle, colour: string): MaskDrawing {
-  const own = drawings.get(rle) ?? new Map<string, MaskDrawing>();
-  drawings.set(rle, own);
-  const known = own.get(colour);
-  if (known) return known;
-  const mask = decoded(rle);
-  const tint = document.createElement("canvas");
-  [tint.width, tint.height] = [mask.width, mask.height];
-  const ctx = tint.getContext("2d")!;
-  const pixels = ctx.createImageData(mask.width, mask.height);
-  const [red, green, blue] = channels(colour);
-  mask.data.forEach((value, at) => {
-    if (value) pixels.data.set([red, green, blue, 255], 4 * at);
-  });
-  ctx.putImageData(pixels, 0, 0);
-  const edges = new Path2D();
-  for (const [x1, y1, x2, y2] of mask.edges()) {
-    edges.moveTo(x1!, y1!);
-    edges.lineTo(x2!, y2!);
-  }
-  const drawing = { tint, edges };
-  own.set(colour, drawing);
-  return drawing;
-}
-
-/** Red, green and blue, 0 to 255, of "#rrggbb". */
-export function channels(colour: string): [number, number, number] {
-  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16)) as [number, number, number];
-}
-
-/** White or ink, whichever can be read on a colour. */
-export function inkOn(colour: string): string {
-  const [red, green, blue] = channels(colour);
-  return (0.299 * red + 0.587 * green + 0.114 * blue) / 255 > 0.6 ? "#181a22" : "#ffffff";
-}
-
 function drawLabel(ctx: CanvasRenderingContext2D, view: Viewport, item: Shown, pen: number): void {
   if (!item.label) return;
   const top = topOf(item);
@@ -178,9 +118,7 @@ function drawLabel(ctx: CanvasRenderingContext2D, view: Viewport, item: Shown, p
 function topOf({ region }: Shown): [number, number] | null {
   const { forms } = region;
   if (forms.mask) {
-    const mask = decoded(forms.mask);
-    const first = mask.data.indexOf(1);
-    return first < 0 ? null : [first % mask.width, Math.floor(first / mask.width)];
+    return maskTop(forms.mask);
   }
   if (forms.box_xyxy) return boxCorners(forms.box_xyxy)[0]!;
   const places = outline(forms);

@@ -1,6 +1,7 @@
 // Colours of a cloud's points: their own, and those of the regions that hold them.
 import type { RegionForms } from "../../regions/region";
-import { channels, type Shown } from "../pixels/draw";
+import { channels } from "../pixels/colour";
+import type { Shown } from "../pixels/draw";
 
 const STEP_BACK = 0.6; // how much of its colour a point loses that no region holds
 const PLAIN = 0.55; // the grey of points without colours

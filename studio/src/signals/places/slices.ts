@@ -1,7 +1,7 @@
 // Voxels of a grid as slices side by side: an image in which every pixel is a voxel, so that the tools of images serve.
 import { clamp, type Place } from "../../pointing/tools";
-import { decoded } from "../../regions/edit";
-import { Mask, maskToRle } from "../../regions/mask";
+import { decoded, encoded } from "../../regions/edit";
+import { Mask } from "../../regions/mask";
 import { formOf, type RegionForms } from "../../regions/region";
 
 const GAP = 1; // pixels between slices
@@ -91,7 +91,7 @@ export class Slices {
       box && [0, 1, 2].every((axis) => this.xyz[3 * voxel + axis]! >= box[axis]! && this.xyz[3 * voxel + axis]! <= box[axis + 3]!);
     const voxels = forms.points ?? Array.from(this.pixelOf.keys()).filter(inside);
     for (const voxel of voxels) if (this.pixelOf[voxel] !== undefined) mask.data[this.pixelOf[voxel]!] = 1;
-    return { mask: maskToRle(mask) };
+    return { mask: encoded(mask) };
   }
 
   private nearest(place: readonly number[]): number {
@@ -109,7 +109,7 @@ export class Slices {
       const voxel = this.voxel(forms.point as Place);
       return voxel < 0 ? null : { point: this.place(voxel) };
     }
-    const mask = forms.mask ? decoded(forms.mask) : new Mask(...this.size);
+    const mask = forms.mask ? decoded(forms.mask).copy() : new Mask(...this.size);
     if (forms.polygon_xy) mask.fill(forms.polygon_xy);
     if (forms.box_xyxy) {
       const [x1, y1, x2, y2] = forms.box_xyxy;
