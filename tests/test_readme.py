@@ -106,8 +106,8 @@ def test_other_python_snippets_compile():
 
 
 @pytest.fixture(scope="module")
-def loaded_once():
-    """A model that many lines ask is loaded for the first of them."""
+def without_waiting():
+    """A model that many lines ask is loaded for the first of them, and a dry run measures one step."""
     load, loaded = answers.open_model, {}
 
     def open_model(model, *how):
@@ -117,11 +117,12 @@ def loaded_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answers, "open_model", open_model)
+        patch.setattr("deixis.training.plan.MEASURED_STEPS", 1)
         yield
 
 
 @pytest.mark.parametrize(("block", "printed"), snippets("bash", runs=True))
-def test_command_snippets_run(block, printed, folder, loaded_once, capsys):
+def test_command_snippets_run(block, printed, folder, without_waiting, capsys):
     for words in lines_of(block):
         if words[0] == "deixis":
             with pytest.raises(SystemExit) as ended:
