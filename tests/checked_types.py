@@ -1,7 +1,7 @@
 """The check of types while the tests run: jaxtyping's of functions with arrays, and beartype alone of all others.
 
-jaxtyping binds the arguments in Python and has them checked twice, so as to compare the axes of arrays; of seven functions
-one has any.
+jaxtyping binds the arguments in Python and has them checked twice, so as to compare the axes of arrays; of seven
+functions one has any.
 """
 
 import inspect

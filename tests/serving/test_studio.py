@@ -1,4 +1,4 @@
-"""The studio in a real browser: each modality is opened, pointed into, asked about and answered, with pointer and keys."""
+"""The studio in a real browser: each modality is opened, pointed into, asked about, answered, by pointer and keys."""
 
 import json
 import shutil
