@@ -18,7 +18,7 @@ from deixis.errors import DeixisError, UnsupportedError
 from deixis.evaluation.runner import answer_or_refuse
 from deixis.geometry import escaped
 from deixis.inference import Answer, Model, load
-from deixis.inference.generation import MAX_NEW_TOKENS
+from deixis.inference.generation_options import MAX_NEW_TOKENS
 from deixis.samples.sample import Sample
 from deixis.signals import open_signal
 

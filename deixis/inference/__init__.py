@@ -1,7 +1,7 @@
 """Load a model, ask about files, hold a conversation, get answers that point back."""
 
 from deixis.inference.answer import Answer, AnswerPhrase
-from deixis.inference.generation import GenerationOptions
+from deixis.inference.generation_options import GenerationOptions
 from deixis.inference.model import Chat, Model, load
 from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored

@@ -14,7 +14,7 @@ from deixis.conversation import last_question, open_signals
 from deixis.errors import UnsupportedError
 from deixis.inference.abilities import Abilities, check_abilities, check_signal
 from deixis.inference.answer import Answer
-from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions, generation_options
+from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions, generation_options
 from deixis.inference.model import Model
 from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored

@@ -1,8 +1,8 @@
 """The engine under `ask`: samples in, generated tokens out, with nothing computed twice.
 
     signals --SignalEncoder (cached)--> encoded signals --joined--> Encoded --+
-    sample --render--> ids, sampled points -----------------------------------+--> embeddings --generate--> tokens,
-                                                   ^                                                  states at <seg>
+    sample --render--> ids, sampled points -----------------------------------+--> embeddings --ContinuousBatch-->
+                                                   ^                                             tokens, states at <seg>
                         PrefixCache -- keys and values of a prompt that was fed before
 
 It handles tokens and hidden states; `answer_reader` makes answers of them.
@@ -11,18 +11,18 @@ It handles tokens and hidden states; `answer_reader` makes answers of them.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from deixis.conversation import Rendered, render
 from deixis.errors import InputError
 from deixis.inference.abilities import check_abilities
-from deixis.inference.generation import GenerationOptions, GenerationState, StopCriteria, generate
-from deixis.inference.kv_cache import open_cache
+from deixis.inference.continuous_batch import ContinuousBatch, Prompts
+from deixis.inference.generation import GenerationState, StopCriteria
+from deixis.inference.generation_options import GenerationOptions
 from deixis.inference.lru_cache import LRUCache
-from deixis.inference.prefix_cache import Keys, PrefixCache, place_of, region_contents, token_keys
+from deixis.inference.prefix_cache import Keys, PrefixCache, region_contents, token_keys
 from deixis.inference.signal_encoder import EncodedSignal, SignalEncoder, joined
 from deixis.inference.training_distribution import TrainingDistribution
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
@@ -33,15 +33,14 @@ NO_TOKEN = -1  # an id that no token has
 
 
 @dataclass
-class Prompts:
-    """A batch as the language model takes it, left-padded; `signals` are those of each row, `keys` without padding."""
+class Prompt:
+    """A sample as token ids, with its signals, which may still have to be encoded."""
 
-    signals: list[list[EncodedSignal]]
-    rendered: list[Rendered]
-    ids: Int[Tensor, "batch position"]
-    mask: Bool[Tensor, "batch position"]
-    embeds: Float[Tensor, "batch position hidden"]
-    keys: list[Keys]
+    signals: list[EncodedSignal]
+    rendered: Rendered
+
+    def __len__(self) -> int:
+        return len(self.rendered.ids)
 
 
 class Engine:
@@ -62,22 +61,24 @@ class Engine:
         self.encoder = SignalEncoder(network, processor, self.cache)
         self.prefixes = PrefixCache(network.config.text_config, self.cache)
 
-    @torch.inference_mode()
-    def encode(self, samples: Sequence[Sample]) -> Prompts:
-        """The prompts of a batch of samples whose signals are open; given answers are part of their rows.
+    def render(self, sample: Sample) -> Prompt:
+        """The prompt of a sample whose signals are open; given answers are part of it. Nothing is encoded.
 
         Raises InputError for what the model does not take, and for more tokens than it can hold.
         """
-        for sample in samples:
-            check_abilities(sample, self.network.config.abilities)
-        # prepared, rendered and measured first: what does not fit is refused before anything is encoded
-        signals = [[self.encoder.prepare(own.values) for own in sample.signals] for sample in samples]
-        prepared = [[signal.prepared for signal in own] for own in signals]
-        rendered = [render(sample, own, self.processor) for sample, own in zip(samples, prepared, strict=True)]
+        check_abilities(sample, self.network.config.abilities)
+        signals = [self.encoder.prepare(own.values) for own in sample.signals]
+        prompt = Prompt(signals, render(sample, [signal.prepared for signal in signals], self.processor))
+        self._check_length(len(prompt))
+        return prompt
+
+    @torch.inference_mode()
+    def embed(self, prompts: Sequence[Prompt]) -> Prompts:
+        """Prompts as one batch, their signals encoded together."""
+        signals, rendered = [own.signals for own in prompts], [own.rendered for own in prompts]
         counts, pad_id = list(map(len, signals)), self.processor.tokenizer.pad_token_id
         inputs = prompt_tensors([row.ids for row in rendered], [row.points for row in rendered], counts, pad_id)
         ids, mask = inputs.pop("input_ids"), inputs.pop("attention_mask").bool()
-        self._check_length(mask)
         self.encoder.encode([signal for own in signals for signal in own])
         keys = self._keys(rendered, signals, inputs)
         device = self.network.device
@@ -85,29 +86,29 @@ class Engine:
         regions = {name: value.to(device) for name, value in inputs.items()}
         return Prompts(signals, rendered, ids, mask, self.network.embed(ids, joined(signals), **regions), keys)
 
-    def generate(self, batch: Prompts, options: GenerationOptions) -> Iterator[list[GenerationState]]:
-        """The state of each row after every step (always the same list); see `generation.generate`.
+    def encode(self, samples: Sequence[Sample]) -> Prompts:
+        """`render` and `embed`: what does not fit is refused before anything is encoded."""
+        return self.embed([self.render(sample) for sample in samples])
+
+    def open_batch(self) -> ContinuousBatch:
+        """A batch without rows, which prompts can join."""
+        return ContinuousBatch(self.network, self._stop_criteria(), self.prefixes)
+
+    def generate(self, prompts: Prompts, options: GenerationOptions) -> Iterator[list[GenerationState]]:
+        """The state of each row after every step (always the same list).
 
         A single prompt starts from the longest cached prefix, and its own keys and values are cached for the next
         question, also where the caller stops early.
         """
-        criteria = self._stop_criteria()
-        if len(batch.ids) > 1:
-            cache = open_cache(self.network.config.text_config)
-            yield from generate(self.network, batch.embeds, batch.mask, cache, criteria, options)
-            return
-        place = place_of(self.network)
-        cache = self.prefixes.start(batch.keys[0], place)
-        # only what is not in the cache is fed; its positions continue from the cache's length
-        rest = batch.embeds[:, cache.get_seq_length() :]
-        states: list[GenerationState] = []
+        batch = self.open_batch()
+        states = [row.state for row in batch.join(prompts, options)]
         try:
-            for states in generate(self.network, rest, None, cache, criteria, options):
+            yield states
+            while batch.step():
                 yield states
-        finally:
-            if states and not options.drop_prompt_tokens:  # dropped tokens are still in the keys
-                keys = np.concatenate([batch.keys[0], np.asarray(states[0].ids, dtype=np.int64)])
-                self.prefixes.store(keys, cache, place)
+        except GeneratorExit:  # at rest between two steps; what another exception leaves behind may be half fed
+            batch.leave(batch.rows)
+            raise
 
     @torch.inference_mode()
     def forward(self, batch: Prompts) -> Float[Tensor, "batch position hidden"]:
@@ -181,12 +182,11 @@ class Engine:
             contents = contents[asked:]
         return keys
 
-    def _check_length(self, mask: Bool[Tensor, "batch position"]) -> None:
+    def _check_length(self, count: int) -> None:
         """Raises InputError for a conversation that leaves the language model no position to answer at."""
         positions = getattr(self.network.config.text_config, "max_position_embeddings", None)
-        longest = int(mask.sum(1).max())
-        if positions is not None and longest >= positions:
+        if positions is not None and count >= positions:
             raise InputError(
                 f"the conversation: this model reads {positions} tokens at most, those of its files included, got "
-                f"{longest}; ask in fewer words, or begin a new conversation"
+                f"{count}; ask in fewer words, or begin a new conversation"
             )

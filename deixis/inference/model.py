@@ -14,12 +14,13 @@ from deixis.geometry import Region, as_regions, named_question
 from deixis.geometry.markup import check_question
 from deixis.inference.abilities import Abilities, check_regions
 from deixis.inference.answer import Answer
-from deixis.inference.answer_form import in_wanted_form, may_change_form
+from deixis.inference.answer_form import in_wanted_form
 from deixis.inference.answer_reader import AnswerReader
+from deixis.inference.answer_stream import AnswerStream
 from deixis.inference.engine import Engine
-from deixis.inference.generation import MAX_NEW_TOKENS, GenerationOptions, generation_options
+from deixis.inference.generation_options import MAX_NEW_TOKENS, GenerationOptions, generation_options
 from deixis.inference.memory import choose_dtype
-from deixis.inference.stream import StreamEvent, StreamParser, events_of
+from deixis.inference.stream import StreamEvent
 from deixis.inference.teacher_forcing import Scored, score
 from deixis.inference.training_distribution import TrainingDistribution, read_distribution
 from deixis.model import DeixisForConditionalGeneration, DeixisProcessor
@@ -123,24 +124,16 @@ class Model:
 
         Where regions may have to change their form, the text comes at once: they are known only with all of it.
         """
-        if may_change_form(sample, self.abilities):
-            return events_of(self.answer([sample], **vars(options))[0])
         began = time.perf_counter()
         batch = self.engine.encode([sample])
 
         def events() -> Iterator[StreamEvent]:
-            reader: AnswerReader | None = None
+            stream: AnswerStream | None = None
             for (state,) in self.engine.generate(batch, options):
-                if reader is None:
-                    reader = AnswerReader(self.engine, sample, batch.signals[0], state)
-                    parser = StreamParser(
-                        self.processor.notation, self.engine.stop_strings, reader.parsed, reader.regions
-                    )
-                yield from parser.feed(reader.raw_settled)
-            assert reader is not None, "generation takes at least one step"
-            yield from parser.finish(reader.raw)
-            answer = reader.answer(self.name, time.perf_counter() - began)
-            yield StreamEvent("answer", answer.text, answer=answer)
+                stream = stream or AnswerStream(self.engine, self.name, sample, batch.signals[0], state, began)
+                yield from stream.settled()
+            assert stream is not None, "generation takes at least one step"
+            yield from stream.finish()
 
         return events()
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedConfig
+from transformers import PreTrainedConfig
 
-from deixis.inference.kv_cache import Layers, copied_layers, keeps_all_positions, open_cache
+from deixis.inference.kv_cache import Layers, keeps_all_positions, open_cache
 from deixis.inference.lru_cache import LRUCache
 
 Keys = Int64[np.ndarray, "_"]  # of any length: rows differ
@@ -60,42 +60,50 @@ def common_length(one: Keys, other: Keys) -> int:
 
 
 class PrefixCache:
-    """Finds and stores prefixes of one network in an LRU cache."""
+    """Finds and stores prefixes of one network in an LRU cache.
+
+    config: of its language model. is_possible: whether that keeps all keys and values, so that they can be cut out.
+    """
 
     def __init__(self, config: PreTrainedConfig, cache: LRUCache):
         self.config, self.cache = config, cache
+        self.is_possible = keeps_all_positions(open_cache(config))
 
-    def start(self, keys: Keys, place: tuple[str, str]) -> DynamicCache:
-        """A KV cache with the longest stored prefix of `keys`, without its last token (one must be left to feed).
+    def find(self, keys: Keys, place: tuple[str, str]) -> tuple[Layers, int]:
+        """The longest stored prefix of `keys` without its last token (one must be left to feed), and its length.
 
-        place: dtype and device that the tensors must have.
+        place: dtype and device that the tensors must have. Views of what is stored; an empty list where nothing is.
         """
-        empty = open_cache(self.config)
         best, length = None, 0
-        if keeps_all_positions(empty):
-            for name, prefix in self.cache.entries("prefix"):
-                # one token must be left: logits come from feeding it
-                shared = min(common_length(prefix.keys, keys), len(keys) - 1)
-                if name[1:3] == place and shared > length:
+        longest = len(keys) - 1  # logits come from feeding a token
+        for name, prefix in self.cache.entries("prefix"):
+            # most prefixes are of other signals: one comparison tells that they are not longer
+            if name[1:3] == place and _equal_at(prefix.keys, keys, length) and length < longest:
+                shared = min(common_length(prefix.keys, keys), longest)
+                if shared > length:
                     best, length = name, shared
         # `get` marks it as used, and gives nothing where another thread has evicted it meanwhile
         prefix = None if best is None else self.cache.get(best)
-        if prefix is None:
-            return empty
-        beginnings = [(keys[..., :length, :], values[..., :length, :]) for keys, values in prefix.layers]
-        return open_cache(self.config, beginnings)
+        return ([], 0) if prefix is None else (beginning(prefix.layers, length), length)
 
-    def store(self, keys: Keys, cache: DynamicCache, place: tuple[str, str]) -> None:
-        """Stores a KV cache that holds the beginning of `keys`, replacing stored prefixes of it."""
-        length = cache.get_seq_length()
-        if not length or not keeps_all_positions(cache):
-            return
-        keys = keys[:length]  # the last token of an answer is chosen but not fed, so the cache is shorter
+    def store(self, keys: Keys, layers: Layers, place: tuple[str, str]) -> None:
+        """Stores copies of the keys and values of these tokens, replacing stored prefixes of them."""
         # a conversation grows turn by turn: its shorter prefixes are worth nothing beside the longer one
         for name, prefix in self.cache.entries("prefix"):
-            if name[1:3] == place and common_length(prefix.keys, keys) == len(prefix.keys):
+            own = len(prefix.keys)
+            if name[1:3] == place and _equal_at(prefix.keys, keys, own - 1) and common_length(prefix.keys, keys) == own:
                 self.cache.drop(name)
-        self.cache.put(("prefix", *place, keys.tobytes()), CachedPrefix(keys, copied_layers(cache)))
+        copies = [(own_keys.clone(), values.clone()) for own_keys, values in layers]
+        self.cache.put(("prefix", *place, keys.tobytes()), CachedPrefix(keys, copies))
+
+
+def beginning(layers: Layers, length: int) -> Layers:
+    """Views of the first `length` positions."""
+    return [(keys[..., :length, :], values[..., :length, :]) for keys, values in layers]
+
+
+def _equal_at(one: Keys, other: Keys, place: int) -> bool:
+    return place < len(one) and place < len(other) and bool(one[place] == other[place])
 
 
 def region_contents(inputs: Mapping[str, Tensor], signals: Sequence[bytes]) -> list[bytes]:

@@ -54,7 +54,7 @@ def score(engine: Engine, samples: Sequence[Sample], name: str) -> list[Scored]:
         # the states that prompt masks are read from the same pass, for the answer was fed as if it had been generated
         segs = first + (ids == network.config.seg_token_id).nonzero().squeeze(1)
         own = ids[: span.close - span.first].tolist()
-        state = GenerationState(own, list(hidden[row, segs if is_at else segs - 1]), done=True)
+        state = GenerationState(own, list(hidden[row, segs if is_at else segs - 1]), "stop")
         reader = AnswerReader(engine, sample, batch.signals[row], state)
         seconds = (time.perf_counter() - began) / len(samples)
         loss = float(cross_entropy(logits, ids))

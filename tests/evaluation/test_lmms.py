@@ -7,7 +7,7 @@ from PIL import Image
 from deixis.conversation import answered
 from deixis.evaluation import lmms
 from deixis.inference import Model
-from deixis.inference.generation import MAX_NEW_TOKENS
+from deixis.inference.generation_options import MAX_NEW_TOKENS
 from deixis.signals import open_signal
 from tests.toy import toy_image
 

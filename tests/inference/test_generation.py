@@ -5,7 +5,7 @@ import torch
 
 from deixis.conversation import answered, question_sample
 from deixis.inference import GenerationOptions, Model
-from deixis.inference.generation import TokenSampler
+from deixis.inference.sampling import TokenSampler, choose_tokens
 from deixis.signals import open_signal
 from tests.inference.test_model import END, SEG, WORD, saying
 from tests.toy import toy_audio, toy_image, toy_network, toy_tokenizer
@@ -14,8 +14,8 @@ LOGITS = torch.tensor([[0.0, 3.0, 2.0, 1.0]])
 
 
 def chosen(how, logits=LOGITS, never=(), times=200):
-    choose = TokenSampler(how, 1, never)
-    return [choose(logits, [0])[0] for _ in range(times)]
+    sampler = TokenSampler(how)
+    return [choose_tokens(logits, [sampler], torch.tensor(never, dtype=torch.int64))[0] for _ in range(times)]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,6 @@ def test_impossible_ways_to_draw_are_refused(options, sentence):
     [
         pytest.param(GenerationOptions(), (), {1}, id="likeliest"),
         pytest.param(GenerationOptions(), (1,), {2}, id="likeliest_of_the_allowed"),
-        pytest.param(GenerationOptions(), (-1, 99), {1}, id="ids_of_no_token_are_passed_over"),
         pytest.param(GenerationOptions(temperature=0.01), (), {1}, id="cold"),
         pytest.param(GenerationOptions(temperature=50.0), (), {0, 1, 2, 3}, id="hot"),
         pytest.param(GenerationOptions(temperature=50.0), (0, 3), {1, 2}, id="hot_of_the_allowed"),
@@ -58,10 +57,21 @@ def test_tokens_are_drawn_as_often_as_their_chance():
 def test_draws_hang_on_the_seed_and_on_nothing_beside_it():
     one, same, other = (chosen(GenerationOptions(temperature=1.0, seed=seed)) for seed in (1, 1, 2))
     assert one == same != other
-    choose = TokenSampler(GenerationOptions(temperature=1.0, seed=1), 3, ())
-    together = [choose(LOGITS.expand(3, -1), [0, 1, 2]) for _ in range(100)]
-    together += [choose(LOGITS.expand(2, -1), [0, 2]) for _ in range(100)]  # the middle one is over
+    never = torch.tensor([], dtype=torch.int64)
+    first, middle, last = (TokenSampler(GenerationOptions(temperature=1.0, seed=1)) for _ in range(3))
+    together = [choose_tokens(LOGITS.expand(3, -1), [first, middle, last], never) for _ in range(100)]
+    together += [
+        choose_tokens(LOGITS.expand(2, -1), [first, last], never) for _ in range(100)
+    ]  # the middle one is over
     assert [row[0] for row in together] == [row[-1] for row in together] == one
+
+
+def test_every_row_has_options_of_its_own():
+    """Greedy rows among rows that sample, each with its own temperature and top_p."""
+    every = [GenerationOptions(), GenerationOptions(temperature=1.0, top_p=0.7), GenerationOptions(temperature=50.0)]
+    never, samplers = torch.tensor([], dtype=torch.int64), [TokenSampler(own) for own in every]
+    steps = [choose_tokens(LOGITS.expand(3, -1), samplers, never) for _ in range(200)]
+    assert [[step[row] for step in steps] for row in range(3)] == [chosen(own) for own in every]
 
 
 def test_a_drawn_answer_is_the_same_alone_and_in_a_batch(toy):

@@ -9,6 +9,7 @@ import torch
 from deixis.conversation import question_sample
 from deixis.geometry import Box
 from deixis.inference import Model
+from deixis.inference.kv_cache import closed_up
 from deixis.signals import open_signal
 from tests.toy import toy_audio, toy_image, toy_point_cloud
 
@@ -29,9 +30,10 @@ def saying(network, tokenizer, *rows):
     def say(head, args, logits):
         at = next(step)
         last = {row: ids[row][(at - 1) % len(ids[row])] for row in alive} if at else {}
-        alive[:] = [row for row in alive if last.get(row) != end]
-        if len(logits) < len(alive):
-            alive[:] = [row for row in alive if last[row] == seg]
+        gone = [place for place, row in enumerate(alive) if last.get(row) == end]
+        if len(logits) < len(alive) - len(gone):
+            gone = [place for place, row in enumerate(alive) if last[row] != seg]
+        alive[:] = [alive[place] for place in closed_up(len(alive), gone)]
         said = torch.full_like(logits, -1e4)
         for place, row in enumerate(alive):
             said[place, ..., ids[row][at % len(ids[row])]] = 0.0
