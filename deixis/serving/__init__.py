@@ -1,0 +1,1 @@
+"""The server: OpenAI's API with regions in and out, and the studio in the browser."""
