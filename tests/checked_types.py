@@ -8,10 +8,12 @@ import inspect
 from typing import Any, ForwardRef, Literal, Self, get_args, get_origin
 
 import jaxtyping
-from jaxtyping import AbstractArray, _decorator
+from beartype import BeartypeConf, beartype
+from jaxtyping import AbstractArray, TypeCheckError, _decorator
 
 _of_arrays: Any = jaxtyping.jaxtyped
 _MISSING = object()
+_BY_BEARTYPE = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeCheckError))
 
 
 def checked(fn: Any = _MISSING, *, typechecker: Any) -> Any:
@@ -19,7 +21,7 @@ def checked(fn: Any = _MISSING, *, typechecker: Any) -> Any:
     if fn is _MISSING:
         return _of_arrays(typechecker=typechecker)
     if inspect.isfunction(fn) and not any(map(_needs_jaxtyping, fn.__annotations__.values())):
-        return typechecker(fn)
+        return _BY_BEARTYPE(fn)
     return _of_arrays(fn, typechecker=typechecker)
 
 
