@@ -191,6 +191,12 @@ class Studio {
     this.text = question.text;
   }
 
+  /** Points with the next question at what an answer pointed at. */
+  pointAgain(turn: Turn): void {
+    const again = turn.regions.filter((own) => own.entry).map(({ entry, forms, name }) => ({ id: freshId("region"), entry, forms, name, colour: POINTED, by: "person" as const }));
+    this.change([...this.drafts, ...again]);
+  }
+
   async ask(): Promise<void> {
     const text = this.text.trim();
     if (!text || this.isAnswering || !this.entries.length || !this.model) return;
@@ -209,7 +215,8 @@ class Studio {
       for await (const delta of streamAnswer(body, this.running.signal)) turn.receive(delta);
       turn.status = "done";
     } catch (error) {
-      if (this.running.signal.aborted) {
+      const stopped = this.running.signal.aborted;
+      if (stopped && (turn.answer.content || !this.turns.includes(turn))) {
         turn.status = "stopped";
         return;
       }
@@ -217,7 +224,7 @@ class Studio {
       this.turns = before;
       this.shownTurn = before.at(-1) ?? null;
       [this.text, this.drafts] = [text, turn.asked];
-      this.report("ask", error);
+      if (!stopped) this.report("ask", error);
     }
   }
 

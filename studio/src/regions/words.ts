@@ -1,5 +1,5 @@
 // Regions in words: in lists, for screen readers, and as numbers that may be typed.
-import { rleToMask } from "./mask";
+import { decoded } from "./edit";
 import { type Form, formOf, type RegionForms } from "./region";
 
 const NOUNS: Record<Form, string> = {
@@ -38,7 +38,7 @@ function spatial(forms: RegionForms): string {
     case "polygon_xy":
       return `${forms.polygon_xy!.length} corners`;
     case "mask":
-      return `${rleToMask(forms.mask!).area.toLocaleString("en")} pixels`;
+      return `${decoded(forms.mask!).area.toLocaleString("en")} pixels`;
     case "span_s":
       return seconds(forms.span_s!);
     case "box3d_xyzxyz":
