@@ -164,18 +164,21 @@ def same_answers(runs: dict[str, list[Taken]]) -> int:
     return len(runs["one after another"][0].raw) - len(alone)
 
 
+def _batched_ratio(runs: dict[str, list[Taken]]) -> float:
+    return median_ratio(*([own.seconds for own in runs[name]] for name in ("one after another", "16 clients, batched")))
+
+
 def report(
     results: dict[str, dict[str, list[Taken]]], read: list[tuple[int, float]], options: argparse.Namespace
 ) -> None:
     short = results[OWN_FILES]
-    ratio = median_ratio(
-        *([own.seconds for own in short[name]] for name in ("one after another", "16 clients, batched"))
-    )
+    ratios = [_batched_ratio(results[name]) for name in (OWN_FILES, SAME_FILES)]
     about = (
         f"The bundled model, float32, CPU, {options.clients} clients, {options.repeats} repeats after a warm-up, "
         "medians; percentiles over the questions of all repeats. First words: what a client sees first; `Model.ask` "
-        f"shows all at once. Target: {TARGET} times the throughput of one question after another on short answers "
-        f"about a file each; {'reached' if ratio >= TARGET else 'missed'} with {ratio:.2f}."
+        f"shows all at once. Target: {TARGET} times the throughput of one question after another on short answers; "
+        f"{'reached' if min(ratios) >= TARGET else 'missed'} with {ratios[0]:.2f} about a file each and "
+        f"{ratios[1]:.2f} about files that are asked about eight times."
     )
     table = ["| answers | form | per second | ratio | whole answer, s: p50, p95 | first words, s: p50, p95 |"]
     table += ["|:---|:---|---:|---:|---:|---:|"]

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import settings
 from jaxtyping import _import_hook
 
+from tests import checked_types
+
 
 def _run_checked_module(loader: Any, module: ModuleType) -> None:
     """Read a checked module's byte code under the names of jaxtyping's hook, and run it under the usual ones.
@@ -27,6 +29,7 @@ def _run_checked_module(loader: Any, module: ModuleType) -> None:
 
 
 patch.object(_import_hook._JaxtypingLoader, "exec_module", _run_checked_module).start()
+checked_types.install()
 
 import deixis.signals  # noqa: E402, F401  # names the modalities in the messages of deixis.geometry
 

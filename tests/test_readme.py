@@ -90,7 +90,9 @@ def test_commands_and_their_options_exist(words):
     elif first in ("python", "pytest"):
         assert (ROOT / words[0].partition("::")[0]).exists()
     else:
-        assert first in ("mkdir", "tensorboard", "pre-commit", "ruff", "ty"), f"{first}: a command that no test knows"
+        assert first in ("mkdir", "tensorboard", "pre-commit", "ruff", "ty", "cvat-cli"), (
+            f"{first}: a command that no test knows"
+        )
 
 
 @pytest.mark.parametrize(("block", "printed"), snippets("python", runs=True))
@@ -106,8 +108,8 @@ def test_other_python_snippets_compile():
 
 
 @pytest.fixture(scope="module")
-def loaded_once():
-    """A model that many lines ask is loaded for the first of them."""
+def without_waiting():
+    """A model that many lines ask is loaded for the first of them, and a dry run measures one step."""
     load, loaded = answers.open_model, {}
 
     def open_model(model, *how):
@@ -117,11 +119,12 @@ def loaded_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(answers, "open_model", open_model)
+        patch.setattr("deixis.training.plan.MEASURED_STEPS", 1)
         yield
 
 
 @pytest.mark.parametrize(("block", "printed"), snippets("bash", runs=True))
-def test_command_snippets_run(block, printed, folder, loaded_once, capsys):
+def test_command_snippets_run(block, printed, folder, without_waiting, capsys):
     for words in lines_of(block):
         if words[0] == "deixis":
             with pytest.raises(SystemExit) as ended:

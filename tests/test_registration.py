@@ -18,7 +18,6 @@ CONFIG = f"print(type(AutoConfig.from_pretrained({FOLDER!r})).__name__)"
 PROCESSOR = f"print(type(AutoProcessor.from_pretrained({FOLDER!r})).__name__)"
 MODEL = f"print(type(AutoModelForImageTextToText.from_pretrained({FOLDER!r})).__name__)"
 CASES = {
-    "configuration": (f"import deixis\nfrom transformers import AutoConfig\n{CONFIG}", ["DeixisConfig"]),
     "processor": (f"import deixis\nfrom transformers import AutoProcessor\n{PROCESSOR}", ["DeixisProcessor"]),
     "model": (
         f"import deixis\nfrom transformers import AutoModelForImageTextToText\n{MODEL}",
@@ -85,4 +84,4 @@ def test_auto_classes_know_the_model(outputs, case):
 
 def test_importing_takes_no_time():
     code = "import time\nstart = time.process_time()\nimport deixis\nprint(time.process_time() - start)"
-    assert min(float(output_of(code)) for _ in range(3)) < 0.5
+    assert any(float(output_of(code)) < 0.5 for _ in range(3))

@@ -2,7 +2,7 @@
 
     signals --SignalEncoder (cached)--> encoded signals --joined--> Encoded --+
     sample --render--> ids, sampled points -----------------------------------+--> embeddings --ContinuousBatch-->
-                                                   ^                               tokens, states at <seg>
+                                                   ^                                             tokens, states at <seg>
                         PrefixCache -- keys and values of a prompt that was fed before
 
 It handles tokens and hidden states; `answer_reader` makes answers of them.

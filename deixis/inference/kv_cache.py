@@ -2,8 +2,8 @@
 
 transformers' `DynamicLayer` appends by copying all keys and values, every step and layer; for a batch of short answers
 that is as much work as attention itself. `PreallocatedLayer` allocates `SPARE` positions at a time, and rows may join
-and leave it, each at the cost of one row. Layers that discard (sliding windows, recurrent states) stay transformers'
-own: their rows may leave, but none can join.
+it and leave it, each at the cost of one row. Layers that discard (sliding windows, recurrent states) stay
+transformers' own: their rows may leave, but none can join.
 
 All rows end at the same position, the last; a shorter one is padded on its left, and its padding must be masked.
 """
@@ -110,7 +110,7 @@ def open_cache(config: PreTrainedConfig, layers: Sequence[tuple[Tensor, Tensor]]
 
 
 def keeps_all_positions(cache: DynamicCache) -> bool:
-    """Whether every layer keeps all that it was fed: then rows can join, and a beginning can be cut out and reused."""
+    """Whether every layer keeps all that it was fed, so that rows can join, and a beginning can be cut out."""
     return all(isinstance(layer, PreallocatedLayer) for layer in cache.layers)
 
 

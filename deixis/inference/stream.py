@@ -75,10 +75,14 @@ class StreamParser:
     ):
         self.notation, self.stops, self.parse, self.regions = notation, stops, parse, regions
         self.text, self.region_count = "", 0  # emitted so far
+        self.known = ""  # the settled part of the generated text
 
     def feed(self, raw: str) -> Iterator[StreamEvent]:
         """The events that have become certain now that the generated text is `raw`."""
-        parsed = self.parse(settled(raw, self.notation, self.stops))
+        known = settled(raw, self.notation, self.stops)
+        if known == self.known:  # within a bracket, for example: most tokens of a box
+            return
+        self.known, parsed = known, self.parse(known)
         # punctuation alone may still be removed, if no word follows
         if any(map(str.isalnum, parsed.text)):
             yield from self._emit(parsed, _LOOSE_END.sub("", parsed.text))

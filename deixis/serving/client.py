@@ -170,12 +170,12 @@ def _file_of(signal: Signal) -> tuple[bytes, str, dict[str, Any]]:
     if file is not None and file.is_file():
         number = named.number if named is not None else None
         return file.read_bytes(), file.name, fields | ({} if number is None else {"number": number})
-    if modality.write is None or modality.name == "video":  # of a video some images are in memory
+    if modality.write is None or modality.axes == "xyt":  # of a video some images are in memory
         raise InputError(f"'{signal.name}': expected a file, for {modality.noun} in memory cannot be sent")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / (f"signal{modality.file_suffix}" if modality.has_rate else "signal.npy")
         if modality.has_rate:
-            modality.write(signal.values, path, None if modality.name == "audio" else signal.info["source_rate_hz"])
+            modality.write(signal.values, path, None if modality.can_play else signal.info["source_rate_hz"])
         else:  # exactly the values, whatever the modality's usual files round
             np.save(path, signal.values)
         return path.read_bytes(), path.name, fields

@@ -26,7 +26,7 @@ class ShuttingDown(DeixisError):
     """The server finishes what it has accepted, and accepts nothing more."""
 
     def __init__(self):
-        super().__init__("the server: expected no more questions, because it is shutting down; ask again later")
+        super().__init__("the server: expected no more questions, for it is shutting down; ask again later")
 
 
 class DeadlineExceeded(DeixisError):
@@ -34,7 +34,7 @@ class DeadlineExceeded(DeixisError):
 
     def __init__(self, deadline_s: float):
         super().__init__(
-            f"the answer: expected it within {deadline_s:g} s, got only a part; ask for a shorter one, "
+            f"the answer: expected it within {deadline_s:g} s, got a part; ask for a shorter one (max_new_tokens), "
             "or again when the server has less to do"
         )
 

@@ -110,7 +110,9 @@ def test_show_goes_on_where_media_are_missing_and_lines_are_bad(data, world, tmp
             ["show", "NONE"], "expected a file of samples or a folder of such, got no such file", id="no_file"
         ),
         pytest.param(["show", "EMPTY"], "expected files ending in .jsonl, .tar, .parquet", id="empty_folder"),
-        pytest.param(["show", "WORLD", "--task", "sing"], "--task: expected one of activity_name, ", id="no_such_task"),
+        pytest.param(
+            ["show", "WORLD", "--task", "sing"], "--task: expected one of absence, activity_name, ", id="no_such_task"
+        ),
         pytest.param(["show", "WORLD", "--out", "FILE"], "--out: expected a folder, got the file ", id="out_is_a_file"),
         pytest.param(
             ["show", "FILE"], "expected samples to show, got none that can be read; the first: ", id="bad_file"

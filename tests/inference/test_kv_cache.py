@@ -1,4 +1,4 @@
-"""The preallocated cache holds what transformers' own holds, while it grows, rows join, leave and are cut."""
+"""The preallocated cache: it holds what transformers' own holds, while it grows and rows join, leave and are cut."""
 
 import numpy as np
 import pytest

@@ -179,8 +179,8 @@ def test_the_triton_kernel_in_its_interpreter(tmp_path):
     pytest.importorskip("triton")
     lattice, valid = CLOUDS["lattice_of_ties"], torch.arange(200).expand(2, -1) % 3 > 0
     long = torch.rand(1, farthest_triton.MAX_BLOCK + 50, 2, generator=torch.Generator().manual_seed(8))
-    cases = [(points, 30, None, None) for points in CLOUDS.values()]
-    cases += [(lattice, 30, valid, None), (lattice, 30, None, torch.tensor([7, 199])), (long, 12, None, None)]
+    cases = [(points, 15, None, None) for points in CLOUDS.values()]
+    cases += [(lattice, 15, valid, None), (lattice, 15, None, torch.tensor([7, 199])), (long, 6, None, None)]
     torch.save(cases, tmp_path / "cases.pt")
     command = [sys.executable, "-c", IN_THE_INTERPRETER, tmp_path / "cases.pt"]
     done = subprocess.run(command, env=os.environ | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True)

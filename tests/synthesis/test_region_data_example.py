@@ -20,7 +20,7 @@ EXPECTED = {"objects": 48, "relations": 16, "classes": 16, "negatives": 16}
 def script():
     """The script's `main`, with few images."""
     main = runpy.run_path(str(ROOT / "examples" / "region_data.py"))["main"]
-    main.__globals__.update(GENERATED=6, SHOWN=2)
+    main.__globals__.update(GENERATED=6, SHOWN=2, SIDE_PX=128)
     return main
 
 
