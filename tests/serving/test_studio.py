@@ -19,7 +19,11 @@ AXE_PLACES = ("studio/node_modules/axe-core/axe.min.js", "axe_playwright_python/
 SERIOUS = ("serious", "critical")
 SOON_MS, ANSWER_MS = 60_000, 180_000  # on a busy machine
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs the browser chromium on this machine")
-GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")  # three.js without a graphics card
+GL = (
+    "--enable-unsafe-swiftshader",
+    "--disable-gpu-compositing",
+    "--disable-gpu-rasterization",
+)  # three.js without a graphics card
 
 Place = tuple[float, float]
 HANDS: dict[str, tuple[str, list[Place]]] = {
@@ -159,14 +163,15 @@ def test_every_tool_of_images_is_drawn_with_keys_alone(studio):
     studio.open("image")
     canvas = studio.page.locator("canvas[role=application]")
     canvas.focus()
-    for key in "pbslm":
+    for drawn, key in enumerate("pbslm", start=1):
         canvas.press(key)
         canvas.press("Space")
         for arrow in ("Shift+ArrowRight", "Shift+ArrowDown", "ArrowLeft"):
             canvas.press(arrow)
         canvas.press("Space")
-    nouns = ("point", "box", "scribble", "outline", "mask")
-    assert [any(noun in text for text in studio.drafts.all_inner_texts()) for noun in nouns] == [True] * 5
+        playwright.expect(studio.drafts).to_have_count(drawn, timeout=SOON_MS)
+    nouns, texts = ("point", "box", "scribble", "outline", "mask"), studio.drafts.all_inner_texts()
+    assert [noun in text for noun, text in zip(nouns, texts, strict=True)] == [True] * 5, texts
     for left in range(4, -1, -1):
         canvas.press("Control+z")
         assert studio.drafts.count() == left
