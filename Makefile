@@ -1,5 +1,6 @@
 # Every target installs what it needs: each works on a clean clone with Python >= 3.11 and make.
 #   make demo    ask the bundled model about scenes it has never seen, write a page with drawings to out/
+#   make studio  open the studio in the browser, with the bundled model
 #   make test    linter, type checker and all tests
 #   make bench   the benchmarks, each printing its report
 #   make docs    the documentation as web pages, in out/site
@@ -16,10 +17,11 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no
 CORE := $(VENV)/.core-installed
 FULL := $(VENV)/.all-installed
 DOCS := $(VENV)/.docs-installed
+SERVER := $(VENV)/.server-installed
 REQUIREMENTS := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format unit bench docs clean
+.PHONY: help setup demo studio test lint format unit bench docs clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -31,6 +33,10 @@ $(VENV)/pyvenv.cfg:
 $(CORE): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
 	$(INSTALL) torch
 	$(INSTALL) -e '.[world,video,fmri]'
+	@touch $@
+
+$(SERVER): $(CORE)
+	$(INSTALL) -e '.[world,video,fmri,serve]'
 	@touch $@
 
 $(FULL): $(VENV)/pyvenv.cfg $(REQUIREMENTS)
@@ -47,6 +53,9 @@ setup: $(FULL)
 
 demo: $(CORE)
 	$(BIN)/deixis demo out
+
+studio: $(SERVER)
+	$(BIN)/deixis serve --open
 
 test: lint unit
 
