@@ -107,6 +107,7 @@ def log_as_json(level: int = logging.INFO) -> None:
     """Writes what the server and the libraries log to stderr, as lines of JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
+    logging.getLogger("deixis").handlers.clear()  # the command's own, which would write each line once more
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
