@@ -147,9 +147,7 @@ def shaded(
     caster, rays, hits = _cast(scene, side, mesh)
     face, hit = hits["primID"], hits["primID"] >= 0
     normal = _hit_normals(mesh, hits)
-    matte, shiny = _shade(scene, mesh, caster, rays, np.where(hit, hits["tfar"], 0.0), face, normal)
-    colour = np.where(mesh.face_shine[face, None] * hit[:, None] > 0, shiny, matte)
-    shine = (shiny - matte).max(-1)
+    colour, shine = _shade(scene, mesh, caster, rays, np.where(hit, hits["tfar"], 0.0), face, normal)
     colour = colour.reshape(size_px, supersample, size_px, supersample, 3).mean((1, 3))
     shine = shine.reshape(size_px, supersample, size_px, supersample).mean((1, 3))
     return colour, shine, _surfaces(mesh, hits, normal, side, supersample)
@@ -191,8 +189,8 @@ def _hit_normals(mesh: SceneMesh, hits: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _shade(scene, mesh, caster, rays, distance, face, normal) -> tuple[np.ndarray, np.ndarray]:
-    """RGB (n, 3) in [0, 1] of matte and of shiny faces: ambient and diffuse light with shadows, highlights on the shiny
-    ones, a uniform sky."""
+    """RGB (n, 3) in [0, 1], and by how much each ray is brighter on a shiny face than on a matte one (n,): ambient and
+    diffuse light with shadows, highlights on shiny faces, a uniform sky."""
     hit = np.flatnonzero(face >= 0)
     light = scene.light.astype(np.float32)
     points = scene.camera.astype(np.float32) + rays[hit] * distance[hit, None]
@@ -207,13 +205,14 @@ def _shade(scene, mesh, caster, rays, distance, face, normal) -> tuple[np.ndarra
     ambient = 0.42 + 0.13 * normal[hit, 2]
     fade = np.clip((distance[hit] - 7) / 9, 0, 1)[:, None]  # the far floor fades into the sky
     diffuse_rgb = mesh.face_colour[face[hit]] * (ambient + 0.62 * diffuse)[:, None]
-    both = []
-    for shine in (0.0, 1.0):
-        colour = np.tile(scene.sky.astype(np.float32), (len(rays), 1))
-        colour[hit] = diffuse_rgb + 0.55 * shine * highlight[:, None]
-        colour[hit] = colour[hit] * (1 - fade) + scene.sky * fade
-        both.append(np.clip(colour, 0, 1))
-    return both[0], both[1]
+    matte, shiny = (
+        np.clip((diffuse_rgb + glow).astype(np.float32) * (1 - fade) + scene.sky * fade, 0, 1).astype(np.float32)
+        for glow in (0.0, 0.55 * highlight[:, None])
+    )
+    colour, shine = np.tile(scene.sky.astype(np.float32), (len(rays), 1)), np.zeros(len(rays), np.float32)
+    colour[hit] = np.where(mesh.face_shine[face[hit], None] > 0, shiny, matte)
+    shine[hit] = (shiny - matte).max(-1)
+    return colour, shine
 
 
 def sample_cloud(scene: Scene, count: int = 2048, mesh: SceneMesh | None = None) -> Cloud:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from deixis.geometry import Region
 from deixis.samples.sample import Turn
-from deixis.world.questions.wording import sentence
+from deixis.world.questions.wording import NUMBER_WORDS, sentence
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,21 @@ def yes_no(user: str, is_so: bool, regions: tuple[Region, ...] = (), seen: str |
     answer = "yes" if is_so else "no"
     told = answer if seen is None else f"{seen}: {answer}"
     return ask(user, sentence(told), regions, answer, ("yes", "no"))
+
+
+def numbered(count: int, first: int = 0) -> str:
+    """The numbers of so many regions as a reference has them: "0,1,2"."""
+    return ",".join(str(first + k) for k in range(count))
+
+
+def counted(user: str, things: tuple[str, str], form: str, found: tuple[Region, ...]) -> Draft:
+    """A draft of one turn about how many there are: each is pointed at before the number is said, so that it can be
+    counted from what is written. things: what one of them, and several, are called."""
+    answer = NUMBER_WORDS[len(found)]
+    if not found:
+        return ask(user, f"{answer}.", (), answer.lower())
+    text = f"[The {things[len(found) > 1]}]{{{numbered(len(found))}:{form}}}: {answer.lower()}."
+    return ask(user, text, found, answer.lower())
 
 
 def ask(user: str, assistant: str, regions: tuple[Region, ...] = (), answer: str | None = None, choices=()) -> Draft:

@@ -9,7 +9,7 @@ from deixis.geometry import Region
 from deixis.samples.sample import Turn
 from deixis.world.facts import EventFacts
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, ask
+from deixis.world.questions.draft import Draft, ask, counted, numbered
 
 Rng = np.random.Generator
 Wordings = tuple[str, ...]
@@ -57,7 +57,7 @@ class EventQuestions:
     def _located(self, facts: EventFacts, rng: Rng, number: int, words: Wordings, form: str) -> Draft:
         kind = facts.events[number].kind
         same = facts.of(kind)
-        marks = ",".join(str(k) for k in range(len(same)))
+        marks = numbered(len(same))
         records = tuple(facts.record(i) for i in same)
         return ask(w.filled(words, rng, NAME=kind), w.sentence(f"[{self.the(kind)}]{{{marks}:{form}}}"), records)
 
@@ -85,7 +85,8 @@ class EventQuestions:
 
     def count(self, facts: EventFacts, rng: Rng, number: int | None = None) -> Draft | None:
         """How many events there are; the answer gives the time of each before it says the number."""
-        return counted(w.choose(self.count_words, rng), self.things, facts, list(facts.pointable))
+        found = tuple(facts.record(k) for k in facts.pointable)
+        return counted(w.choose(self.count_words, rng), self.things, "span", found)
 
     def order(self, facts: EventFacts, rng: Rng, number: int | None = None) -> Draft | None:
         """Which event comes next, or came before; the answer first names the one that the region shows."""
@@ -136,16 +137,6 @@ def beside(facts: EventFacts, number: int, later: bool) -> int | None:
     """The event next to another in time; None where there is none."""
     other = number + 1 if later else number - 1
     return other if 0 <= other < len(facts.events) else None
-
-
-def counted(question: str, things: tuple[str, str], facts: EventFacts, found: list[int]) -> Draft:
-    """A question about the number of the events `found`, which the answer gives one by one before it says it."""
-    answer = w.NUMBER_WORDS[len(found)]
-    if not found:
-        return ask(question, f"{answer}.", (), answer.lower())
-    marks = ",".join(str(k) for k in range(len(found)))
-    text = f"[The {things[len(found) > 1]}]{{{marks}:span}}: {answer.lower()}."
-    return ask(question, text, tuple(facts.record(k) for k in found), answer.lower())
 
 
 def pointed(facts: EventFacts, number: int, rng: Rng) -> Region:

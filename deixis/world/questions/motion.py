@@ -8,8 +8,8 @@ from deixis.samples.sample import Turn
 from deixis.world.facts import MotionFacts
 from deixis.world.motion import ON_FOOT, PLACES
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask
-from deixis.world.questions.events import EventQuestions, counted, pointed, some
+from deixis.world.questions.draft import Draft, Task, ask, counted
+from deixis.world.questions.events import EventQuestions, pointed, some
 
 Rng = np.random.Generator
 STEADY_S = 1.5  # an activity that is shorter has too few steps to count them
@@ -69,7 +69,8 @@ def count(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft | No
     if rng.random() < 0.5:
         return ACTIVITIES.count(facts, rng)
     kind = facts.events[some(facts, rng, None)].kind if rng.random() < 0.7 else str(rng.choice(facts.kinds))
-    return counted(w.filled(STRETCHES, rng, NAME=kind), (kind, kind), facts, facts.of(kind))
+    found = tuple(facts.record(k) for k in facts.of(kind))
+    return counted(w.filled(STRETCHES, rng, NAME=kind), (kind, kind), "span", found)
 
 
 def worn(facts: MotionFacts, rng: Rng, number: int | None = None) -> Draft | None:

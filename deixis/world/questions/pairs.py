@@ -11,7 +11,7 @@ from deixis.world.objects import KIND_NAMES
 from deixis.world.pairs import SOUNDS_OF, PairFacts, makers
 from deixis.world.questions import wording as w
 from deixis.world.questions.depth import metres_answer
-from deixis.world.questions.draft import Draft, Task, ask, on, yes_no
+from deixis.world.questions.draft import Draft, Task, ask, numbered, on, yes_no
 from deixis.world.questions.events import pointed as pointed_in_time
 from deixis.world.questions.scene import pointed
 
@@ -49,7 +49,7 @@ def heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | None
     if not made:
         return None
     i, events = made[int(rng.integers(len(made)))]
-    marks = ",".join(str(k + 1) for k in range(len(events)))
+    marks = numbered(len(events), first=1)
     regions = (pointed(scene, i, rng), *(on(1, audio.record(k)) for k in events))
     kind = SOUNDS_OF[scene.object_at(i).kind]
     return ask(w.choose(HEARD, rng), f"[The {kind}]{{{marks}:span}}.", regions)

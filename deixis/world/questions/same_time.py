@@ -7,7 +7,7 @@ import numpy as np
 from deixis.world.facts import EventFacts
 from deixis.world.pairs import PairFacts
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask, on, yes_no
+from deixis.world.questions.draft import Draft, Task, ask, numbered, on, yes_no
 from deixis.world.questions.events import pointed
 
 Rng = np.random.Generator
@@ -87,7 +87,7 @@ def is_heard(facts: PairFacts, rng: Rng, number: int | None = None) -> Draft | N
         return None
     j, kind = found[int(rng.integers(len(found)))]
     activity, times = activities.events[j].kind, sounds.of(kind)
-    marks = ",".join(str(k + 1) for k in range(len(times)))
+    marks = numbered(len(times), first=1)
     regions = on(1, activities.record(j)), *(sounds.record(i) for i in times)
     seen = f"[{activity}]{{0:span}} and [the {kind}]{{{marks}:span}}"
     return yes_no(w.filled(IS_HEARD, rng, SOUND=kind, NAME=activity), wanted, regions, seen)

@@ -14,7 +14,7 @@ from deixis.samples.sample import Turn
 from deixis.world.facts import ObjectFacts, SceneFacts, box_around, pixel_box
 from deixis.world.objects import COLOUR_NAMES, KIND_NAMES, KINDS, MATERIALS, SIZES
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask
+from deixis.world.questions.draft import Draft, Task, ask, counted
 
 Rng = np.random.Generator
 FollowUp = tuple[tuple[str, ...], str, tuple[str, ...]]
@@ -221,15 +221,8 @@ def count(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | Non
         what, found = KINDS[_absent_kind(facts, rng)].plural, []
     else:
         what, found = "things", facts.visible
-    answer = w.NUMBER_WORDS[len(found)]
-    question = w.filled(w.COUNT, rng, NAMES=what)
-    if not found:
-        return ask(question, f"{answer}.", (), answer.lower())
-    # Pointed at one by one before the number is said, so that it can be counted from what is written.
-    marks = ",".join(str(k) for k in range(len(found)))
-    what = what if len(found) > 1 else what.removesuffix("s")
-    text = f"[The {what}]{{{marks}:{facts.mask_form}}}: {answer.lower()}."
-    return ask(question, text, tuple(facts.record(i) for i in found), answer.lower())
+    things = (what.removesuffix("s"), what)
+    return counted(w.filled(w.COUNT, rng, NAMES=what), things, facts.mask_form, tuple(facts.record(i) for i in found))
 
 
 def relation(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | None:

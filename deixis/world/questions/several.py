@@ -11,7 +11,7 @@ import numpy as np
 from deixis.world.facts import SceneFacts
 from deixis.world.objects import KINDS
 from deixis.world.questions import wording as w
-from deixis.world.questions.draft import Draft, Task, ask, yes_no
+from deixis.world.questions.draft import Draft, Task, ask, numbered, yes_no
 from deixis.world.questions.scene import pointed, some_visible
 from deixis.world.scene import SceneObject
 
@@ -55,7 +55,7 @@ def several(facts: SceneFacts, rng: Rng, number: int | None = None) -> Draft | N
         return None
     what, found = groups[int(rng.integers(len(groups)))]
     question = w.choose(ALL, rng).replace("NAMES", f"{what}s").replace("NAME", what)
-    marks = ",".join(str(k) for k in range(len(found)))
+    marks = numbered(len(found))
     return ask(question, f"[The {what}s]{{{marks}:{facts.mask_form}}}.", tuple(facts.record(j) for j in found))
 
 
