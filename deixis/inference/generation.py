@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformers import DynamicCache
 
@@ -84,6 +84,7 @@ class GenerationBatch:
         self.network, self.criteria, self.cache = network, criteria, cache
         self.width = cache.get_seq_length() + embeds.shape[1]  # positions of the cache, padding included
         lengths = [self.width] * len(embeds) if mask is None else mask.sum(1).tolist()
+        self._suppressed_ids: Int[Tensor, " token"] | None = None
         # one generator per row, all with the same seed
         self.rows = [GenerationRow(TokenSampler(options), length) for length in lengths]
         hidden = self._feed(embeds)
@@ -150,10 +151,10 @@ class GenerationBatch:
     def _choose(self, hidden: Float[Tensor, "row hidden"]) -> None:
         """Chooses the next token of every row and appends it."""
         logits = self.network.get_output_embeddings()(hidden)
-        # placeholders may lie beyond the vocabulary
-        suppressed = [token for token in self.criteria.suppressed_ids if 0 <= token < logits.shape[-1]]
-        suppressed_ids = torch.tensor(suppressed, device=logits.device, dtype=torch.int64)
-        tokens = choose_tokens(logits, [row.sampler for row in self.rows], suppressed_ids)
+        if self._suppressed_ids is None:  # once: placeholders may lie beyond the vocabulary
+            suppressed = [token for token in self.criteria.suppressed_ids if 0 <= token < logits.shape[-1]]
+            self._suppressed_ids = torch.tensor(suppressed, device=logits.device, dtype=torch.int64)
+        tokens = choose_tokens(logits, [row.sampler for row in self.rows], self._suppressed_ids)
         for row, token, state in zip(self.rows, tokens, hidden, strict=True):
             _append(row.state, token, state, self.criteria, row.sampler.options.max_new_tokens)
 

@@ -15,9 +15,10 @@ from pydantic import Field
 
 import deixis
 from deixis.errors import DeixisError, InputError
+from deixis.geometry import escaped
 from deixis.inference import Answer, Model
 from deixis.serving.chat.region_parts import answer_parts, region_from_part
-from deixis.signals import MODALITIES, open_signal
+from deixis.signals import MODALITIES, Signal, name_in_folder, open_signal
 from deixis.signals.opening import read_name
 
 INSTRUCTIONS = (
@@ -68,13 +69,13 @@ class AgentTools:
     async def locate(self, what: Thing, file: File) -> dict[str, Any]:
         """Find a thing in a file: boxes in an image or video, time spans in a recording, points of a cloud."""
         modality = self._signal(file).modality
-        timed = MODALITIES[modality].axes == "t"
-        question = f"When is there {_escaped(what)}?" if timed else f"Where is {_escaped(what)}?"
+        timed, thing = MODALITIES[modality].axes == "t", _named(what)
+        question = f"When is there {thing}?" if timed else f"Where is {thing}?"
         return _told(await self._answer(question, [file], None, "box" if MODALITIES[modality].axes == "xy" else None))
 
     async def segment(self, what: Thing, file: File) -> dict[str, Any]:
         """Mark a thing in a file: masks of an image as COCO run lengths, points of a cloud, spans of a recording."""
-        return _told(await self._answer(f"Mark {_escaped(what)}.", [file], None, "mask"))
+        return _told(await self._answer(f"Mark {_named(what)}.", [file], None, "mask"))
 
     async def draw(self, question: str, files: list[File], regions: Regions | None = None) -> Image:
         """The answer to a question drawn on its files, as a PNG."""
@@ -99,16 +100,12 @@ class AgentTools:
         except DeixisError as error:
             raise ToolError(str(error)) from None
 
-    def _signal(self, file: str) -> Any:
-        named = read_name(file, MODALITIES)
-        path = (self.root / named.path).resolve()
+    def _signal(self, file: str) -> Signal:
+        path = (self.root / read_name(file, MODALITIES).path).resolve()
         if not path.is_relative_to(self.root) or not path.is_file():
             raise ToolError(f"file: expected a file under {self.root.name or 'the served folder'}; got {file!r:.100}")
-        options: dict[str, float] = {}
-        if named.modality is not None and named.number is not None:
-            options[MODALITIES[named.modality].parameter or ""] = named.number
         try:
-            return open_signal(path, named.modality, **options)
+            return open_signal(name_in_folder(file, self.root))
         except DeixisError as error:
             raise ToolError(str(error).replace(str(self.root), ".")) from None
 
@@ -123,5 +120,6 @@ def _told(answer: Answer) -> dict[str, Any]:
     return {"text": answer.text, "regions": answer_parts(answer), "warnings": list(answer.warnings)}
 
 
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}").rstrip(". ")
+def _named(what: str) -> str:
+    """A thing as a question names it."""
+    return escaped(what).rstrip(". ")

@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from itertools import groupby
@@ -108,12 +109,12 @@ class Client:
 
     def _json(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> Any:
         connection, response = self._response(method, path, body, kind)
-        with connection:
+        with closing(connection):
             return json.loads(response.read())
 
     def _events(self, path: str, body: Any) -> Iterator[dict[str, Any]]:
         connection, response = self._response("POST", path, body, "application/json")
-        with connection:
+        with closing(connection):
             for line in response:
                 data = line.decode().removeprefix("data: ").strip()
                 if data == "[DONE]":
@@ -124,37 +125,25 @@ class Client:
                         raise _error(event["error"])
                     yield event
 
-    def _response(self, method: str, path: str, body: Any, kind: str) -> tuple["_Connection", HTTPResponse]:
-        """The connection and the response; raises what the server says where it refuses."""
+    def _response(self, method: str, path: str, body: Any, kind: str) -> tuple[HTTPConnection, HTTPResponse]:
+        """The connection, which is then the caller's to close, and the response; raises what the server refuses."""
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        connection = _Connection(self._parts, self._timeout_s)
-        try:
-            own = connection.own
-            own.request(method, self._parts.path.rstrip("/") + path, content, {"Content-Type": kind, **self._headers})
-            response = own.getresponse()
-            if response.status < 400:
-                return connection, response
-            error = json.loads(response.read())["error"]
-        except (HTTPException, json.JSONDecodeError, KeyError) as failed:
-            connection.own.close()
-            raise ConnectionError(f"{self.url}: expected a server of Deixis, got {type(failed).__name__}") from None
-        except OSError:
-            connection.own.close()
-            raise
-        connection.own.close()
-        raise _error(error)
-
-
-class _Connection:
-    def __init__(self, parts: Any, timeout_s: float):
-        cls = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self.own = cls(parts.hostname, parts.port, timeout=timeout_s)
-
-    def __enter__(self) -> HTTPConnection:
-        return self.own
-
-    def __exit__(self, *error: object) -> None:
-        self.own.close()
+        cls = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+        with ExitStack() as failed:
+            connection = cls(str(self._parts.hostname), self._parts.port, timeout=self._timeout_s)
+            failed.callback(connection.close)
+            try:
+                where = self._parts.path.rstrip("/") + path
+                connection.request(method, where, content, {"Content-Type": kind, **self._headers})
+                response = connection.getresponse()
+                if response.status < 400:
+                    failed.pop_all()
+                    return connection, response
+                error = json.loads(response.read())["error"]
+            except (HTTPException, json.JSONDecodeError, KeyError) as broken:
+                got = type(broken).__name__
+                raise ConnectionError(f"{self.url}: expected a server of Deixis, got {got}") from None
+            raise _error(error)
 
 
 def _error(error: Mapping[str, Any]) -> Exception:

@@ -38,6 +38,11 @@ class RequestError(InputError):
         super().__init__(message)
         self.status, self.param, self.code, self.headers = status, param, code, dict(headers or {})
 
+    @property
+    def body(self) -> dict[str, Any]:
+        """What a client gets."""
+        return error_body(str(self), self.status, self.param, self.code)
+
 
 def error_body(message: str, status: int, param: str | None = None, code: str | None = None) -> dict[str, Any]:
     """The body of an error of this status."""
@@ -62,8 +67,7 @@ def as_request_error(error: DeixisError, param: str | None = None) -> RequestErr
 
 def respond(error: RequestError) -> JSONResponse:
     """The response that an error is."""
-    body = error_body(str(error), error.status, error.param, error.code)
-    return JSONResponse(body, error.status, headers=error.headers)
+    return JSONResponse(error.body, error.status, headers=error.headers)
 
 
 def install(app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from deixis.errors import DeixisError
-from deixis.inference import GenerationOptions, StreamEvent
+from deixis.inference import Answer, GenerationOptions, StreamEvent
 from deixis.samples.sample import Sample
 
 
@@ -88,6 +88,13 @@ class Job:
         if event is None:
             raise StopAsyncIteration
         raise event
+
+    async def answer(self) -> Answer:
+        """The answer, once it is whole; raises as the iteration does. Not after `cancel`, which leaves none."""
+        async for event in self:
+            if event.answer is not None:
+                return event.answer
+        raise AssertionError("the last event is the answer")
 
     def cancel(self) -> None:
         """Ends it before the next step of the model, or in the queue. From any thread, and more than once."""

@@ -6,7 +6,6 @@ A URL of another host is fetched only where the server allows that host by name 
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 
 from anyio.to_thread import run_sync
 
@@ -19,37 +18,43 @@ from deixis.serving.uploads import Upload
 _DATA = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,", re.ASCII)
 ENDINGS = {"jpeg": "jpg", "x-wav": "wav", "wave": "wav", "mpeg": "mp3", "quicktime": "mov", "x-matroska": "mkv"}
 """Subtypes of media types whose files end otherwise."""
-PIECE = 3 << 16
 SHOWN = 60
 
 
 async def upload_of(service: Service, part: MediaPart, field: str, owner: str) -> Upload:
     """The stored file of a part. Raises RequestError for a URL or data that cannot be used."""
+    modality, number = part.modality, part.number
     if isinstance(part, FilePart):
         if part.file.file_id is not None:
             return service.uploads.get(part.file.file_id, owner)
         data, name = part.file.file_data or "", part.file.filename or ""
-        return await _stored(service, part, data, name, f"{field}.file.file_data", owner, None)
+        return await _stored(service, data, name, f"{field}.file.file_data", owner, modality, number)
     if isinstance(part, AudioPart):
-        own = part.input_audio
-        return await _stored(service, part, own.data, f"audio.{own.format}", f"{field}.input_audio", owner, "audio")
+        own, field = part.input_audio, f"{field}.input_audio"
+        return await _stored(service, own.data, f"audio.{own.format}", field, owner, modality or "audio", number)
     if isinstance(part, ImagePart):
-        return await _of_url(service, part, part.image_url.url, f"{field}.image_url.url", owner, "image")
+        field = f"{field}.image_url.url"
+        return await upload_of_url(service, part.image_url.url, field, owner, modality or "image", number)
     if isinstance(part, VideoPart):
-        return await _of_url(service, part, part.video_url.url, f"{field}.video_url.url", owner, "video")
+        field = f"{field}.video_url.url"
+        return await upload_of_url(service, part.video_url.url, field, owner, modality or "video", number)
     assert isinstance(part, AudioUrlPart), "these are all parts with a file"
-    return await _of_url(service, part, part.audio_url.url, f"{field}.audio_url.url", owner, "audio")
+    field = f"{field}.audio_url.url"
+    return await upload_of_url(service, part.audio_url.url, field, owner, modality or "audio", number)
 
 
-async def _of_url(service: Service, part: MediaPart, url: str, field: str, owner: str, modality: str) -> Upload:
+async def upload_of_url(
+    service: Service, url: str, field: str, owner: str, modality: str, number: float | None = None
+) -> Upload:
+    """The stored file of a URL. Raises RequestError as `upload_of`."""
     if url.startswith("data:"):
-        return await _stored(service, part, url, "", field, owner, modality)
+        return await _stored(service, url, "", field, owner, modality, number)
     content, name = await fetch(url, service.settings, field)
-    return await run_sync(service.uploads.add, name, _pieces(content), owner, part.modality or modality, part.number)
+    return await run_sync(service.uploads.add, name, [content], owner, modality, number)
 
 
 async def _stored(
-    service: Service, part: MediaPart, data: str, name: str, field: str, owner: str, modality: str | None
+    service: Service, data: str, name: str, field: str, owner: str, modality: str | None, number: float | None
 ) -> Upload:
     match = _DATA.match(data)
     if match is None and data.startswith("data:"):
@@ -57,7 +62,7 @@ async def _stored(
     kind, _, subtype = ((match and match["type"]) or "").partition("/")
     name = name or f"{kind or 'file'}{f'.{ENDINGS.get(subtype, subtype)}' if subtype else ''}"
     content = await run_sync(_decoded, data, match.end() if match else 0, field)
-    return await run_sync(service.uploads.add, name, _pieces(content), owner, part.modality or modality, part.number)
+    return await run_sync(service.uploads.add, name, [content], owner, modality, number)
 
 
 def _decoded(data: str, start: int, field: str) -> bytes:
@@ -65,7 +70,3 @@ def _decoded(data: str, start: int, field: str) -> bytes:
         return base64.b64decode(data[start:] if start else data, validate=True)
     except (binascii.Error, ValueError):
         raise RequestError(f"{field}: expected a file in base64; got {data[:SHOWN]!r}", param=field) from None
-
-
-def _pieces(content: bytes) -> Iterator[bytes]:
-    return (content[at : at + PIECE] for at in range(0, len(content), PIECE))

@@ -89,8 +89,8 @@ class _Pinned(http.client.HTTPSConnection):
     """A connection to one address, whose certificate must be the host's."""
 
     def __init__(self, address: str, host: str, port: int):
-        super().__init__(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
         self.address, self.tls = address, ssl.create_default_context()
+        super().__init__(host, port, timeout=TIMEOUT_S, context=self.tls)
 
     def connect(self) -> None:
         plain = socket.create_connection((self.address, self.port), self.timeout)

@@ -56,12 +56,9 @@ class Service:
         """The answer to a sample whose signals are open. Raises what the model raises, and QueueFull."""
         job = self.submit(sample, options, stream=False)
         try:
-            async for event in job:
-                if event.answer is not None:
-                    return event.answer
+            return await job.answer()
         finally:
             job.cancel()  # where whoever waits has left
-        raise AssertionError("the last event is the answer")
 
     def submit(self, sample: Sample, options: GenerationOptions, stream: bool) -> Job:
         """The job of a sample, whose events are wanted as they come or all at once. Raises QueueFull."""

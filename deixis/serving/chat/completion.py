@@ -9,7 +9,7 @@ from uuid import uuid4
 from deixis.errors import DeixisError
 from deixis.inference import Answer, StreamEvent
 from deixis.serving.chat.region_parts import answer_parts, region_to_part
-from deixis.serving.errors import as_request_error, error_body
+from deixis.serving.errors import as_request_error
 from deixis.serving.job import Job
 from deixis.signals import Signal
 
@@ -60,8 +60,7 @@ async def chunks(
         if with_usage:
             yield f"data: {json.dumps(head | {'choices': [], 'usage': usage(job)})}\n\n"
     except DeixisError as error:
-        own = as_request_error(error)
-        yield f"data: {json.dumps(error_body(str(own), own.status, own.param, own.code))}\n\n"
+        yield f"data: {json.dumps(as_request_error(error).body)}\n\n"
     yield DONE
 
 

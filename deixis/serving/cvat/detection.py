@@ -9,9 +9,10 @@ from cvat_sdk.models import LabeledShapeRequest
 
 import deixis
 from deixis.errors import InputError
-from deixis.geometry import Region, escaped, rasterise
+from deixis.geometry import Region, rasterise
 from deixis.geometry.outlines import mask_outlines
 from deixis.inference import Model
+from deixis.serving.wordings import mark
 
 FORMS = ("mask", "box")
 
@@ -34,7 +35,7 @@ class Detection:
         """The shapes of all labels in an image; of those with a score, the ones that reach CVAT's threshold."""
         upright, shapes = image.convert("RGB"), []
         for number, label in enumerate(self.labels):
-            answer = self.model.ask(f"Mark the {escaped(label.lower())}.", upright, want=self.form)
+            answer = self.model.ask(mark(label), upright, want=self.form)
             for region in answer.regions:
                 if region.score is None or region.score >= (context.conf_threshold or 0):
                     shapes += self._shapes(number, region, (image.height, image.width), context.conv_mask_to_poly)

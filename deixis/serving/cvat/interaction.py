@@ -8,8 +8,7 @@ from cvat_sdk.models import AttributeValRequest
 import deixis
 from deixis.geometry import Box, Point, Region, Scribble, rasterise
 from deixis.inference import Chat, Model
-
-WHAT, MARK = "What is {0}?", "Mark it."
+from deixis.serving.wordings import MARK_IT, WHAT
 
 
 class Interaction:
@@ -33,7 +32,7 @@ class Interaction:
         chat: Chat = self.model.chat(pp_image)
         chat.ask(WHAT, regions=[region])
         shapes = []
-        for found in chat.ask(MARK).regions:
+        for found in chat.ask(MARK_IT).regions:
             mask = rasterise(found, (pp_image.height, pp_image.width))
             if mask.any():
                 score = AttributeValRequest(

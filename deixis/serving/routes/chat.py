@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from deixis.errors import DeixisError
-from deixis.inference import Answer, StreamEvent
+from deixis.inference import StreamEvent
 from deixis.serving.chat.completion import chunks, completion
 from deixis.serving.chat.messages import check_turns, media_parts, options_of, sample_of
 from deixis.serving.chat.schema import ChatRequest
@@ -38,7 +38,7 @@ async def chat_completions(body: ChatRequest, request: Request, service: Service
         with_usage = options is not None and options.include_usage
         lines = chunks(job, _after(first, job), signals, service.name, with_usage)
         return StreamingResponse(_closing(lines, job), media_type="text/event-stream", headers=NOT_BUFFERED)
-    answer = await _or_cancelled(_whole(job), request, job)
+    answer = await _or_cancelled(job.answer(), request, job)
     if answer is None:
         return Response(status_code=CLIENT_CLOSED)
     return JSONResponse(completion(answer, job, service.name))
@@ -73,13 +73,6 @@ async def _after(first: StreamEvent, job: Job) -> AsyncIterator[StreamEvent]:
     if first.answer is None:
         async for event in job:
             yield event
-
-
-async def _whole(job: Job) -> Answer:
-    async for event in job:
-        if event.answer is not None:
-            return event.answer
-    raise AssertionError("the last event is the answer")
 
 
 async def _or_cancelled(work: Coroutine[Any, Any, Any], request: Request, job: Job) -> Any:

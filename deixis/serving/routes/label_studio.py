@@ -16,19 +16,18 @@ from deixis.conversation.question import answered
 from deixis.geometry import escaped
 from deixis.inference import GenerationOptions
 from deixis.samples.media import media_reference
-from deixis.serving.chat.schema import ImagePart, Lenient, Url
+from deixis.serving.chat.schema import Lenient
 from deixis.serving.errors import RequestError
 from deixis.serving.label_studio.config import Control, read_controls
 from deixis.serving.label_studio.results import drawn_region, region_results
-from deixis.serving.media import upload_of
+from deixis.serving.media import upload_of_url
 from deixis.serving.remote import fetch_from
 from deixis.serving.routes.access import Owner, ServiceOf
 from deixis.serving.service import Service
+from deixis.serving.wordings import MARK_IT, WHAT, mark
 from deixis.signals import Signal
 
 router = APIRouter(prefix="/label-studio", tags=["label studio"])
-WHAT, MARK, MARK_NAMED = "What is {0}?", "Mark it.", "Mark the NAME."
-WHEN_NAMED = "When do you hear a NAME?"
 MAX_LABELS = 50
 
 
@@ -94,7 +93,7 @@ async def _around(service: Service, signal: Signal, control: Control, drawn: lis
         raise RequestError("context.result: expected a drawn region; got none")
     first = question_sample(WHAT, [media_reference(signal)], [region])
     named = await service.answer(first, GenerationOptions())
-    second = question_sample(MARK, earlier=answered(first, named.raw), want=_want(control))
+    second = question_sample(MARK_IT, earlier=answered(first, named.raw), want=_want(control))
     answer = await service.answer(second, GenerationOptions())
     label = _drawn_label(drawn[-1]) or _label_in(named.text, control.labels)
     return [own for found in answer.regions for own in region_results(found, control, label, signal.extent)]
@@ -104,8 +103,7 @@ async def _labelled(service: Service, signal: Signal, control: Control) -> list[
     """Every label of the project, where the file shows it."""
     found = []
     for label in control.labels[:MAX_LABELS]:
-        wording = WHEN_NAMED if control.form == "span" else MARK_NAMED
-        question = wording.replace("NAME", escaped(label.lower()))
+        question = f"When do you hear a {escaped(label.lower())}?" if control.form == "span" else mark(label)
         sample = question_sample(question, [media_reference(signal)], want=_want(control))
         answer = await service.answer(sample, GenerationOptions())
         found += [own for region in answer.regions for own in region_results(region, control, label, signal.extent)]
@@ -145,6 +143,5 @@ async def _signal(service: Service, task: Task, control: Control, owner: str) ->
         name = parts.path.rpartition("/")[2]
         upload = await run_sync(service.uploads.add, name, [content], owner, control.modality)
     else:
-        part = ImagePart(type="image_url", image_url=Url(url=value), modality=control.modality)
-        upload = await upload_of(service, part, field, owner)
+        upload = await upload_of_url(service, value, field, owner, control.modality)
     return await service.open(upload, field)

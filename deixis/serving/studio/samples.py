@@ -1,13 +1,13 @@
 """Samples to begin with: signals of the generated world that no model was trained on, and what to ask about them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from deixis.errors import InputError
 from deixis.geometry import Region
 from deixis.geometry.extent import Extent
-from deixis.geometry.markup import named_regions
+from deixis.samples.conversations import with_turns
 from deixis.samples.media import read_content
 from deixis.samples.sample import Sample
 from deixis.serving.chat.region_parts import region_to_part
@@ -74,11 +74,8 @@ def sample_of(identity: str) -> StudioSample:
 
 def _question(sample: Sample, extent: Extent) -> dict[str, Any]:
     """The first question of a sample: its text, and the regions that it refers to, counted from 0."""
-    text = sample.turns[0].user
-    numbers = sorted(set(named_regions(text)))
-    for new, old in enumerate(numbers):
-        text = text.replace(f"{{{old}}}", f"{{{new}}}")
-    return {"text": text, "regions": [_part(sample.regions[old], extent) for old in numbers]}
+    alone = with_turns(sample, [replace(sample.turns[0], assistant="")])
+    return {"text": alone.turns[0].user, "regions": [_part(region, extent) for region in alone.regions]}
 
 
 def _part(region: Region, extent: Extent) -> dict[str, Any]:
