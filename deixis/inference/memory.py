@@ -9,6 +9,7 @@ import torch
 from deixis.checkpoints import Opened
 from deixis.checkpoints.weight_names import WEIGHTS
 from deixis.errors import ConfigError, UnsupportedError
+from deixis.model.devices import multiplies_bfloat16
 from deixis.systems.needs import ROOM, WHOLE, Needs, needs_of, size_text
 
 CGROUP = Path("/sys/fs/cgroup")
@@ -44,9 +45,10 @@ def choose_dtype(
         )
     if smaller:
         logger.warning(
-            "float32 needs %s of memory and %s are free: the weights are read as bfloat16",
+            "float32 needs %s of memory and %s are free: the weights are read as bfloat16%s",
             size_text(needed),
             size_text(free),
+            "" if multiplies_bfloat16(place) else ", which this processor multiplies slowly",
         )
     return dtype
 

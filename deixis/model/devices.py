@@ -33,3 +33,14 @@ def choose_device(name: str | None) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise UnsupportedError(expected) from error
     return device
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 are fast there.
+
+    On a CPU, whether oneDNN has kernels for them (AVX-512 or better, Arm's BF16). Without, PyTorch multiplies number by
+    number: measured on AVX2, 8 times slower than float32 forward, and 100 times backward.
+    """
+    if device.type != "cpu":
+        return True
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -1,7 +1,7 @@
 """Runs one stage of a recipe on transformers' Trainer: one loop for every stage, what differs is passed in.
 
 Gives atomic checkpoints (a marker is written last), resume, TensorBoard logs of every loss by name, a progress bar.
-The device is the Trainer's choice; on a CPU with bfloat16 the matrix products run in it.
+The device is the Trainer's choice; matrix products run in bfloat16 where the device is fast in it.
 """
 
 import json
@@ -21,8 +21,9 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from deixis.errors import CheckpointError, ConfigError, DeixisError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.full_disk import full_disk_named
+from deixis.model.devices import multiplies_bfloat16
 from deixis.options import Bounds, Count, Natural, NonNegative, check_choice, check_fields
-from deixis.training.processes import by_first, on_cpu, share
+from deixis.training.processes import by_first, device, on_cpu, share
 from deixis.training.run_folder import last_checkpoint, last_step
 from deixis.training.sharding import copied, is_sharded, take_back
 from deixis.training.speed import SpeedLog
@@ -68,6 +69,7 @@ class TrainingOptions:
     workers: Natural = 1
     """Processes that load batches; 0 loads them in the training process."""
     bf16: bool = True
+    """Matrix products in bfloat16, with losses and weights in float32; float32 alone on a CPU that is slow in it."""
     accumulate: Count = 1
     """Batches per step, whose gradients are averaged; processes share them equally."""
     report_to: tuple[str, ...] = ()
@@ -114,7 +116,8 @@ def run_stage(
     start = last_step(folder)
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
-    arguments = _arguments(options, folder, steps, seed, own_batches, None if held_out is None else keep)
+    kept = None if held_out is None else keep
+    arguments = _arguments(options, folder, steps, seed, own_batches, kept, runs_mixed(model, options))
     begun, speed = FirstStep(), SpeedLog(model)
     # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
     every = [LossLog(model), speed, begun, *callbacks, *_logs(options, folder), *_early_stop(patience)]
@@ -169,6 +172,18 @@ def _early_stop(patience: int | None) -> list[TrainerCallback]:
     return [] if patience is None else [EarlyStoppingCallback(patience)]
 
 
+def runs_mixed(model: nn.Module, options: TrainingOptions) -> bool:
+    """Whether a stage's matrix products run in bfloat16; where they do not although they should, it is logged."""
+    if not options.bf16 or multiplies_bfloat16(device()):
+        return options.bf16
+    # beside weights that are held in bfloat16, only mixed precision brings the types of a product together
+    if any(weight.dtype == torch.bfloat16 for weight in model.parameters()):
+        logger.warning("this processor multiplies bfloat16 slowly: dtype: float32 would be faster, if it fits")
+        return True
+    logger.info("bf16: this processor multiplies bfloat16 slowly: matrix products run in float32")
+    return False
+
+
 def _arguments(
     options: TrainingOptions,
     folder: Path,
@@ -176,6 +191,7 @@ def _arguments(
     seed: int,
     own_batches: int,
     kept: Literal["best", "last"] | None,
+    is_mixed: bool,
 ) -> TrainingArguments:
     measured: dict[str, Any] = {
         "eval_strategy": "steps",
@@ -202,7 +218,7 @@ def _arguments(
         max_grad_norm=options.max_grad_norm,
         adam_beta1=options.betas[0],
         adam_beta2=options.betas[1],
-        bf16=options.bf16,
+        bf16=is_mixed,
         logging_steps=options.log_steps,
         save_steps=options.save_steps,
         save_total_limit=2,

@@ -19,7 +19,7 @@ from deixis.model import DeixisForConditionalGeneration
 from deixis.training import recipe as recipes
 from deixis.training.recipe import train
 from deixis.training.run_folder import last_checkpoint
-from deixis.training.stage_run import TrainingOptions, run_stage
+from deixis.training.stage_run import TrainingOptions, run_stage, runs_mixed
 from tests.toy import cut_short, toy_plan, toy_recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*pin_memory.*:UserWarning")
@@ -331,6 +331,23 @@ class Slope(torch.nn.Module):
 
     def forward(self, x):
         return {"loss": (self.weight * x).sum(), "losses": {}}
+
+
+@pytest.mark.parametrize(
+    ("bf16", "is_fast", "dtype", "expected", "told"),
+    [
+        pytest.param(True, True, torch.float32, True, "", id="fast"),
+        pytest.param(False, True, torch.float32, False, "", id="not wanted"),
+        pytest.param(True, False, torch.float32, False, "matrix products run in float32", id="slow"),
+        pytest.param(True, False, torch.bfloat16, True, "dtype: float32 would be faster", id="slow, held in bfloat16"),
+    ],
+)
+def test_bfloat16_where_the_processor_is_fast_in_it(monkeypatch, caplog, bf16, is_fast, dtype, expected, told):
+    monkeypatch.setattr("torch.ops.mkldnn._is_mkldnn_bf16_supported", lambda: is_fast)
+    with caplog.at_level("INFO", "deixis"):
+        assert runs_mixed(torch.nn.Linear(2, 2, dtype=dtype), TrainingOptions(bf16=bf16)) == expected
+    assert told in caplog.text
+    assert bool(told) == bool(caplog.text)
 
 
 def gone(step):
