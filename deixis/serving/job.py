@@ -12,12 +12,11 @@ from deixis.samples.sample import Sample
 
 
 class QueueFull(DeixisError):
-    """More questions are waiting than the queue holds; `retry_after_s` later there will be room."""
+    """More requests are waiting than the queue holds; `retry_after_s` later there will be room."""
 
     def __init__(self, waiting: int, retry_after_s: float):
         super().__init__(
-            f"the server: expected at most {waiting} questions to wait, got one more; ask again in "
-            f"{retry_after_s:.0f} s"
+            f"the server: expected at most {waiting} requests to wait, got one more; ask again in {retry_after_s:.0f} s"
         )
         self.retry_after_s = retry_after_s
 

@@ -1,7 +1,9 @@
 """What the routes work with: a model, its scheduler, the files of the clients and the signals in them."""
 
 import time
+from collections.abc import Iterable
 
+from anyio import CapacityLimiter, fail_after
 from anyio.to_thread import run_sync
 
 from deixis.errors import DeixisError
@@ -9,13 +11,16 @@ from deixis.inference import Answer, GenerationOptions, Model
 from deixis.inference.abilities import check_signal
 from deixis.inference.lru_cache import LRUCache
 from deixis.samples.sample import Sample
-from deixis.serving.errors import as_request_error
-from deixis.serving.job import Job
+from deixis.serving.errors import RequestError, as_request_error
+from deixis.serving.job import DeadlineExceeded, Job, QueueFull
 from deixis.serving.reading import ReadingLimits, SignalReader
 from deixis.serving.scheduler import Scheduler
 from deixis.serving.settings import ServerSettings
 from deixis.serving.uploads import Upload, UploadStore
 from deixis.signals import Signal
+
+READING_RETRY_S = 5.0
+"""After which a client may send a file again where too many wait to be read."""
 
 
 class Service:
@@ -32,21 +37,40 @@ class Service:
         self.scheduler = Scheduler(model, settings.queue_size, settings.batch_rows)
         self.is_ready = True
         self._signals = LRUCache(settings.signal_cache_bytes)
+        self._reading = CapacityLimiter(settings.readers)  # files wait here, and hold no thread that others need
+        self._to_read = 0  # files that are read or wait
 
     @property
     def name(self) -> str:
         return self.model.name
 
-    def signal(self, identity: str, owner: str = "") -> Signal:
-        """The signal in an uploaded file, read once and cached; blocks. Raises RequestError for one that cannot be
-        read."""
-        return self._read(self.uploads.get(identity, owner))
+    async def add(
+        self,
+        name: str,
+        content: Iterable[bytes],
+        owner: str,
+        modality: str | None = None,
+        number: float | None = None,
+        param: str = "file",
+    ) -> tuple[Upload, Signal]:
+        """A file of a client, stored, and the signal in it. Raises RequestError as `open`; a file that is refused is
+        not kept."""
+        upload = await run_sync(self.uploads.add, name, content, owner, modality, number)
+        try:
+            return upload, await self.open(upload, param)
+        except RequestError:
+            self.uploads.discard(upload.id)
+            raise
 
     async def open(self, upload: Upload, param: str = "file") -> Signal:
-        """The signal in a file, read beside the server's loop. Raises RequestError, also for a modality that the model
-        does not take."""
+        """The signal in a stored file, read once and cached. Raises RequestError, also for a modality that the model
+        does not take, and where too many files wait to be read."""
+        key = ("signal", upload.id)
         try:
-            signal = await run_sync(self._read, upload)
+            signal = self._signals.get(key)
+            if signal is None:
+                signal = await self._read(upload)
+                self._signals.put(key, signal)
             check_signal(signal.modality, signal.name, self.model.abilities)
         except DeixisError as error:
             raise as_request_error(error, param) from None
@@ -94,10 +118,15 @@ class Service:
         self.reader.close()
         self.uploads.close()
 
-    def _read(self, upload: Upload) -> Signal:
-        key = ("signal", upload.id)
-        signal = self._signals.get(key)
-        if signal is None:
-            signal = self.reader.read(upload.path, upload.name, upload.modality, upload.number)
-            self._signals.put(key, signal)
-        return signal
+    async def _read(self, upload: Upload) -> Signal:
+        if self._to_read >= self.settings.queue_size + self.settings.readers:
+            raise QueueFull(self.settings.queue_size, READING_RETRY_S)
+        how = upload.path, upload.name, upload.modality, upload.number
+        self._to_read += 1
+        try:
+            with fail_after(self.settings.request_s):
+                return await run_sync(self.reader.read, *how, limiter=self._reading)
+        except TimeoutError:
+            raise DeadlineExceeded(self.settings.request_s) from None
+        finally:
+            self._to_read -= 1

@@ -103,6 +103,11 @@ class UploadStore:
         with self._lock:
             self._remove(identity)
 
+    def discard(self, identity: str) -> None:
+        """Removes a file that was refused, if it is there."""
+        with self._lock:
+            self._remove(identity)
+
     def owned(self, owner: str) -> list[Upload]:
         """The files of one owner, the latest first."""
         with self._lock:

@@ -18,18 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from signal import SIGUSR1
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 ROOT = Path(__file__).parents[2]
 CPU_S, WALL_S, START_S = 10.0, 60.0, 300.0
 TICK_S, DUMP_S = 0.2, 1.0
 FINE = ("answered", "refused")
+R = TypeVar("R", bound="Runner")
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What came of a case. kind: "answered" or "refused", else a failure: "traceback", "hang", "memory", "crash",
-    "forbidden" or "sentence". text: the sentence, or all that is known."""
+    "forbidden", "sentence" or "failed". text: the sentence, or all that is known."""
 
     kind: str
     text: str
@@ -38,6 +39,14 @@ class Outcome:
     @property
     def is_fine(self) -> bool:
         return self.kind in FINE
+
+
+class Runner(Protocol):
+    """What runs cases, one at a time."""
+
+    def run(self, target: str, folder: Path, arguments: dict[str, Any]) -> Outcome:
+        """What came of a case."""
+        ...
 
 
 class Worker:
@@ -136,10 +145,10 @@ def open_workers(count: int, model: Path | None = None) -> Iterator[list[Worker]
 
 
 def run_cases(
-    cases: Iterable[Any], do: Callable[[Any, Worker], Outcome], workers: Sequence[Worker]
+    cases: Iterable[Any], do: Callable[[Any, R], Outcome], workers: Sequence[R]
 ) -> Iterator[tuple[Any, Outcome]]:
     """(case, what came of it) of every case, as they are done, by one of the workers each."""
-    idle: SimpleQueue[Worker] = SimpleQueue()
+    idle: SimpleQueue[R] = SimpleQueue()
     for worker in workers:
         idle.put(worker)
 

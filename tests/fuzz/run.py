@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from tests.fuzz.damage import damaged_case
-from tests.fuzz.pool import Outcome, Worker, run_cases
+from tests.fuzz.pool import Outcome, Runner, Worker, run_cases
 from tests.fuzz.seeds import Seed, write_files
 
 COUNTS = {
@@ -21,6 +21,8 @@ COUNTS = {
     "question": 75,
 }
 """Damaged cases of each group in a run of the default size."""
+MODALITIES = tuple(COUNTS)[:8]
+"""The groups of files of signals."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,14 @@ def all_seeds(worker: Worker) -> list[Seed]:
     return sound + all_bombs()
 
 
+def sendable_seeds() -> list[Seed]:
+    """Every file of a signal that can be sent to a server alone, and the bombs among them."""
+    from tests.fuzz.bombs import signal_bombs
+    from tests.fuzz.signal_seeds import single_files
+
+    return [*single_files(), *signal_bombs()]
+
+
 def cases_of(group: str, count: int, number: int, seeds: Sequence[Seed]) -> Iterator[Case]:
     """The cases of a group: its seeds as they are, its bombs, and `count` damaged ones, of each seed in turn."""
     own = [seed for seed in seeds if seed.group == group]
@@ -97,7 +107,7 @@ def case_named(name: str, number: int, seeds: Sequence[Seed]) -> Case:
 
 def run(
     cases: Iterable[Case],
-    workers: Sequence[Worker],
+    workers: Sequence[Runner],
     keep: Path,
     told: Callable[[Case, Outcome], None] = lambda *_: None,
 ) -> Report:
@@ -105,7 +115,7 @@ def run(
     report = Report()
     with tempfile.TemporaryDirectory() as place:
 
-        def do(case: Case, worker: Worker) -> Outcome:
+        def do(case: Case, worker: Runner) -> Outcome:
             folder = Path(tempfile.mkdtemp(dir=place))
             write_files(case.seed.files, folder)
             outcome = worker.run(case.seed.target, folder, dict(case.seed.arguments))

@@ -2,7 +2,8 @@
 
 import gzip
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -180,3 +181,14 @@ def signal_seeds() -> list[Seed]:
         content = {name: made[modality, name]}
         seeds.append(Seed(modality, f"bytes of {name}", "open_content", content, {"name": name}))
     return seeds
+
+
+def single_files() -> list[Seed]:
+    """Every file that is opened alone and by its name."""
+    return [seed for seed in signal_seeds() if seed.target == "open_and_draw" and "second" not in seed.arguments]
+
+
+def typed_in(arguments: Mapping[str, Any]) -> tuple[str, str | None, float | None]:
+    """(name, modality, number) of what is typed for a file, of the arguments of its seed."""
+    modality, _, number = arguments["prefix"].rstrip(":").partition("@")
+    return arguments["name"], modality or None, float(number) if number else None

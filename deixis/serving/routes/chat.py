@@ -14,7 +14,7 @@ from deixis.serving.chat.messages import check_turns, media_parts, options_of, s
 from deixis.serving.chat.schema import ChatRequest
 from deixis.serving.errors import RequestError, as_request_error
 from deixis.serving.job import Job
-from deixis.serving.media import upload_of
+from deixis.serving.media import signal_of
 from deixis.serving.routes.access import Owner, ServiceOf
 from deixis.serving.service import Service
 
@@ -57,8 +57,7 @@ async def _submitted(body: ChatRequest, service: Service, owner: str) -> tuple[J
     options = options_of(body, service.settings)
     signals = []
     for field, part in media_parts(body):
-        upload = await upload_of(service, part, field, owner)
-        signals.append(await service.open(upload, field))
+        signals.append(await signal_of(service, part, field, owner))
     return service.submit(sample_of(body, signals), options, body.stream), tuple(signals)
 
 

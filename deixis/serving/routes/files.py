@@ -3,12 +3,10 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, File, Form, UploadFile
 from starlette.responses import FileResponse
 
 from deixis.inference.answer import describe
-from deixis.serving.errors import RequestError
 from deixis.serving.routes.access import Owner, ServiceOf
 from deixis.serving.uploads import Upload
 from deixis.signals import Signal
@@ -33,12 +31,7 @@ async def create(
         while piece := file.file.read(PIECE):
             yield piece
 
-    upload = await run_sync(service.uploads.add, file.filename or "file", pieces(), owner, modality or None, number)
-    try:
-        signal = await service.open(upload)
-    except RequestError:
-        service.uploads.delete(upload.id, owner)
-        raise
+    upload, signal = await service.add(file.filename or "file", pieces(), owner, modality or None, number)
     return file_object(upload) | {"signal": signal_object(signal)}
 
 

@@ -7,7 +7,6 @@ without a drawn region gets every label of the project looked for.
 from typing import Annotated, Any
 from urllib.parse import quote, urlsplit
 
-from anyio.to_thread import run_sync
 from fastapi import APIRouter
 from pydantic import Field
 
@@ -20,7 +19,7 @@ from deixis.serving.chat.schema import Lenient
 from deixis.serving.errors import RequestError
 from deixis.serving.label_studio.config import Control, read_controls
 from deixis.serving.label_studio.results import drawn_region, region_results
-from deixis.serving.media import upload_of_url
+from deixis.serving.media import signal_of_url
 from deixis.serving.remote import fetch_from
 from deixis.serving.routes.access import Owner, ServiceOf
 from deixis.serving.service import Service
@@ -141,7 +140,6 @@ async def _signal(service: Service, task: Task, control: Control, owner: str) ->
         headers = {"Authorization": f"Token {settings.label_studio_key}"} if settings.label_studio_key else {}
         content = await fetch_from(origin, target, headers, settings.max_file_bytes, field)
         name = parts.path.rpartition("/")[2]
-        upload = await run_sync(service.uploads.add, name, [content], owner, control.modality)
-    else:
-        upload = await upload_of_url(service, value, field, owner, control.modality)
-    return await service.open(upload, field)
+        _, signal = await service.add(name, [content], owner, control.modality, param=field)
+        return signal
+    return await signal_of_url(service, value, field, owner, control.modality)

@@ -44,27 +44,26 @@ async def sample_list(service: ServiceOf) -> dict[str, Any]:
 async def take_sample(sample_id: str, service: ServiceOf, owner: Owner) -> dict[str, Any]:
     """The file as `/v1/files` describes it, with questions to ask about it."""
     sample = await run_sync(samples.sample_of, sample_id)
-    upload = await run_sync(service.uploads.add, sample.name, [sample.content], owner, sample.modality, sample.number)
-    signal = await service.open(upload)
+    upload, signal = await service.add(sample.name, [sample.content], owner, sample.modality, sample.number)
     return file_object(upload) | {"signal": signal_object(signal), "questions": list(sample.questions)}
 
 
 @router.get("/studio/api/signals/{file_id}", summary="What the studio shows of a file")
 async def signal_view(file_id: str, service: ServiceOf, owner: Owner) -> dict[str, Any]:
-    return (await run_sync(_view, service, file_id, owner)).facts
+    return (await _view(service, file_id, owner)).facts
 
 
 @router.get("/studio/api/signals/{file_id}/{name}", summary="A part of what the studio shows: a picture or numbers")
 async def signal_part(file_id: str, name: str, service: ServiceOf, owner: Owner) -> Response:
-    view = await run_sync(_view, service, file_id, owner)
+    view = await _view(service, file_id, owner)
     if name not in view.parts:
         raise RequestError(f"part {name!r:.60}: expected one of {', '.join(view.parts)}", 404, "name")
     content = await run_sync(view.part, name)
     return Response(content, media_type=view.parts[name].media_type, headers={"Cache-Control": PRIVATE})
 
 
-def _view(service: Service, file_id: str, owner: str) -> View:
-    return view_of(service.signal(file_id, owner))
+async def _view(service: Service, file_id: str, owner: str) -> View:
+    return await run_sync(view_of, await service.open(service.uploads.get(file_id, owner)))
 
 
 @lru_cache

@@ -22,12 +22,12 @@ from tests.announced import gif
 from tests.fuzz.bombs import signal_bombs
 from tests.fuzz.damage import damaged_case
 from tests.fuzz.run import foreign_files
-from tests.fuzz.signal_seeds import signal_seeds, sound
+from tests.fuzz.signal_seeds import single_files, sound, typed_in
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="memory of a process is bounded as Linux does")
 DAMAGED = 6
 """Cases of each kind of file: some hundreds in all."""
-FILES = [seed for seed in signal_seeds() if seed.target == "open_and_draw" and "second" not in seed.arguments]
+FILES = single_files()
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,6 @@ def reader():
     made = SignalReader(ReadingLimits(decoded_mb=256, memory_mb=1024, seconds=20.0))
     yield made
     made.close()
-
-
-def named(seed) -> tuple[str, str | None, float | None]:
-    """(name, modality, number) of what is typed before the path of a seed."""
-    modality, _, number = seed.arguments["prefix"].rstrip(":").partition("@")
-    return seed.arguments["name"], modality or None, float(number) if number else None
 
 
 def opened(path: Path, modality: str | None, number: float | None):
@@ -73,7 +67,7 @@ def same(first, second) -> bool:
 
 @pytest.mark.parametrize("seed", [pytest.param(seed, id=f"{seed.group}-{seed.name}") for seed in FILES])
 def test_a_file_is_read_as_it_is_opened(reader, seed, tmp_path):
-    name, modality, number = named(seed)
+    name, modality, number = typed_in(seed.arguments)
     path = tmp_path / name
     path.write_bytes(seed.files[name])
     stored = tmp_path / "stored"
@@ -91,7 +85,7 @@ def test_a_file_is_read_as_it_is_opened(reader, seed, tmp_path):
 def test_a_damaged_file_is_the_sentence_that_it_is_elsewhere(reader, group):
     foreign, restarts = foreign_files(FILES), reader.restarts
     for seed in (seed for seed in FILES if seed.group == group):
-        name, modality, number = named(seed)
+        name, modality, number = typed_in(seed.arguments)
         for case in range(DAMAGED):
             files = damaged_case(seed, Random(f"{group}/{name}/{case}"), foreign)[0].files
             with tempfile.TemporaryDirectory(prefix="deixis-") as folder:  # as long as the reader's: some words are cut
@@ -107,7 +101,7 @@ def test_a_damaged_file_is_the_sentence_that_it_is_elsewhere(reader, group):
 
 @pytest.mark.parametrize("bomb", [pytest.param(bomb, id=f"{bomb.group}-{bomb.name}") for bomb in signal_bombs()])
 def test_a_bomb_is_an_answer_or_one_sentence(reader, bomb, tmp_path):
-    name, modality, number = named(bomb)
+    name, modality, number = typed_in(bomb.arguments)
     (tmp_path / name).write_bytes(bomb.files[name])
     restarts = reader.restarts
     sentence = read(reader, tmp_path / name, name, modality, number)
