@@ -12,13 +12,14 @@ from deixis.serving import errors
 from deixis.serving.guard.keys import Keys, check_host, is_local
 from deixis.serving.guard.metrics import Metrics
 from deixis.serving.guard.stack import add_guards
+from deixis.serving.reference import routes as reference
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
 from deixis.serving.studio import routes as studio
 
-OPEN_PATHS = ("/", "/studio/assets/", "/healthz", "/readyz")
-"""For which no key is needed: the page asks for one itself."""
+OPEN_PATHS = ("/", "/studio/assets/", "/docs", "/docs/page.css", "/openapi.json", "/healthz", "/readyz")
+"""For which no key is needed: the studio asks for one itself, and what the API takes is no secret."""
 FREE_PATHS = (*OPEN_PATHS, "/metrics")
 """Which do not count as requests of a client."""
 
@@ -47,7 +48,7 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for group in (chat, files, models, label_studio, studio):
+    for group in (chat, files, models, label_studio, studio, reference):
         app.include_router(group.router)
     metrics = Metrics()
     metrics.add("server", service.statistics)

@@ -159,19 +159,22 @@ class StreamOptions(Lenient):
     include_usage: bool = False
 
 
-class Unsupported(Lenient):
-    """Fields of OpenAI's API that would change the answer: expected as they are when left out."""
+Neutral = Annotated[Any, Field(description="Not supported: expected as it is when left out.")]
 
-    n: Any = None
-    tools: Any = None
-    functions: Any = None
-    logprobs: Any = None
-    stop: Any = None
-    logit_bias: Any = None
-    frequency_penalty: Any = None
-    presence_penalty: Any = None
-    response_format: Any = None
-    modalities: Any = None
+
+class Unsupported(Lenient):
+    """Fields of OpenAI's API that would change the answer."""
+
+    n: Neutral = None
+    tools: Neutral = None
+    functions: Neutral = None
+    logprobs: Neutral = None
+    stop: Neutral = None
+    logit_bias: Neutral = None
+    frequency_penalty: Neutral = None
+    presence_penalty: Neutral = None
+    response_format: Neutral = None
+    modalities: Neutral = None
 
     @field_validator(*__annotations__, mode="before")
     @classmethod

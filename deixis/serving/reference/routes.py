@@ -1,0 +1,41 @@
+"""`/docs`: the page, and its style sheet as a file of its own, as the content security policy asks."""
+
+import re
+from functools import lru_cache
+from importlib.resources import files
+
+from fastapi import APIRouter, Request
+from jinja2 import Environment, PackageLoader, Template
+from markupsafe import Markup, escape
+from starlette.responses import HTMLResponse, Response
+
+from deixis.serving.reference.document import groups_of, objects_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/docs")
+async def page(request: Request) -> Response:
+    """Every address of the API, with what it takes and gives."""
+    document = request.app.openapi()
+    return HTMLResponse(
+        _template().render(info=document["info"], groups=groups_of(document), objects=objects_of(document))
+    )
+
+
+@router.get("/docs/page.css")
+async def style() -> Response:
+    return Response((files("deixis.serving.reference") / "page.css").read_bytes(), media_type="text/css")
+
+
+@lru_cache
+def _template() -> Template:
+    loader = PackageLoader("deixis.serving.reference", "")
+    environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["marked"] = _marked
+    return environment.get_template("page.html")
+
+
+def _marked(text: str) -> Markup:
+    """Text whose `code` is marked as such."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
