@@ -55,6 +55,11 @@ def test_every_operation_and_object_is_on_the_page(server, page):
     assert not links - set(re.findall(r'id="(\w+)"', page)), "a link that leads nowhere"
 
 
+def test_code_is_marked(page):
+    assert "the answer&#39;s message has <code>regions</code>" in page
+    assert "`" not in page
+
+
 def test_the_page_loads_nothing_from_elsewhere(server, page):
     assert not re.search(r"<script|<style|\sstyle=|https?://", page)
     (style,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)

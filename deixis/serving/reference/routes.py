@@ -38,4 +38,4 @@ def _template() -> Template:
 
 def _marked(text: str) -> Markup:
     """Text whose `code` is marked as such."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
