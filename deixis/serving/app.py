@@ -1,17 +1,19 @@
 """The application: routes, middlewares and errors around one `Service`."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 import deixis
 from deixis.inference import Model
 from deixis.serving import errors
+from deixis.serving.guard.failures import FailureMiddleware
 from deixis.serving.guard.keys import Keys, check_host, is_local
 from deixis.serving.guard.metrics import Metrics
-from deixis.serving.guard.stack import add_guards
+from deixis.serving.guard.stack import guards
 from deixis.serving.reference import routes as reference
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
@@ -29,8 +31,17 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
 
     Raises ConfigError for a key file that is none, and for a host beyond this machine without one.
     """
-    check_host(settings.host, settings.key_file)
+    metrics = Metrics()
+    guarded = guards_of(settings, metrics)
     service = Service(model, settings)
+    metrics.add("server", service.statistics)
+    app = application(service, guarded)
+    app.add_route("/metrics", metrics.response, include_in_schema=False)
+    return app
+
+
+def application(service: Service, middlewares: Sequence[Middleware] = ()) -> FastAPI:
+    """The routes of a service, behind these middlewares, the first of them outermost; it ends the service it is of."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -45,16 +56,20 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # within the others, so that a failure has their headers and an id, and is counted
+        middleware=[*middlewares, Middleware(FailureMiddleware, handler=errors.of_bug)],
     )
     app.state.service = service
     errors.install(app)
     for group in (chat, files, models, label_studio, studio, reference):
         app.include_router(group.router)
-    metrics = Metrics()
-    metrics.add("server", service.statistics)
-    app.add_route("/metrics", metrics.response, include_in_schema=False)
-    add_guards(
-        app,
+    return app
+
+
+def guards_of(settings: ServerSettings, metrics: Metrics) -> list[Middleware]:
+    """The guards that the settings ask for. Raises as `create_app`."""
+    check_host(settings.host, settings.key_file)
+    return guards(
         metrics=metrics,
         requests_per_minute=settings.requests_per_minute,
         max_body_bytes=settings.max_body_bytes,
@@ -64,4 +79,3 @@ def create_app(model: Model, settings: ServerSettings) -> FastAPI:
         open_paths=OPEN_PATHS,
         free_paths=FREE_PATHS,
     )
-    return app

@@ -71,7 +71,7 @@ def respond(error: RequestError) -> JSONResponse:
 
 
 def install(app: FastAPI) -> None:
-    """Makes every error of the application one of these responses."""
+    """Makes every error of the application one of these responses, but for what `of_bug` answers."""
 
     @app.exception_handler(DeixisError)
     async def of_deixis(request: Request, error: Exception) -> JSONResponse:
@@ -89,10 +89,11 @@ def install(app: FastAPI) -> None:
         message = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
         return respond(RequestError(message, error.status_code, headers=error.headers))
 
-    @app.exception_handler(Exception)
-    async def of_bug(request: Request, error: Exception) -> JSONResponse:
-        logger.error("%s %s", request.method, request.url.path, exc_info=error)
-        return JSONResponse(error_body("the server failed on this request; its log has the cause", 500), 500)
+
+async def of_bug(request: Request, error: Exception) -> JSONResponse:
+    """The response to a request on which the server failed; the cause is logged."""
+    logger.error("%s %s", request.method, request.url.path, exc_info=error)
+    return JSONResponse(error_body("the server failed on this request; its log has the cause", 500), 500)
 
 
 def of_validation(errors: Sequence[Mapping[str, Any]]) -> RequestError:

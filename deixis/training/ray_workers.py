@@ -21,7 +21,7 @@ from typing import Any
 
 from torch.distributed import DistError
 
-from deixis.datasets.runs.cluster import LOCAL, connect
+from deixis.cluster import LOCAL, connect
 from deixis.errors import ConfigError, DeixisError, InputError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.locks import LOCK, alone_in
 from deixis.training.classifier import ClassifyRecipe

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
-from deixis.datasets.runs.cluster import connect
+from deixis.cluster import connect
 from deixis.errors import DataError, DeixisError
 
 Task = TypeVar("Task")

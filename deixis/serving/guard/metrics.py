@@ -40,7 +40,11 @@ class Metrics:
 
     def add(self, name: str, source: Source) -> None:
         """Shows the numbers of a part, read when they are asked for, as `deixis_NAME_KEY`."""
-        self.registry.register(_Part(f"deixis_{name}", source))
+        self.registry.register(_Parts(f"deixis_{name}", lambda: {"": source()}))
+
+    def add_each(self, name: str, label: str, source: Callable[[], Mapping[str, Mapping[str, float]]]) -> None:
+        """Shows the numbers of several parts alike, told apart by the values of a label, which `source` maps."""
+        self.registry.register(_Parts(f"deixis_{name}", source, label))
 
     async def response(self, request: Request) -> Response:
         """The metrics in the format that the client reads."""
@@ -48,19 +52,23 @@ class Metrics:
         return Response(encode(self.registry), headers={"Content-Type": content_type})
 
 
-class _Part(Collector):
-    """Numbers of a part of the server."""
+class _Parts(Collector):
+    """Numbers of parts of the server."""
 
-    def __init__(self, name: str, source: Source):
-        self.name, self.source = name, source
+    def __init__(self, name: str, source: Callable[[], Mapping[str, Mapping[str, float]]], label: str | None = None):
+        self.name, self.source, self.label = name, source, label
 
     def collect(self) -> Iterator[Metric]:
-        for key, value in self.source().items():
-            name, text = f"{self.name}_{key}", f"{key.removesuffix(TOTAL).replace('_', ' ')}"
-            if key.endswith(TOTAL):
-                yield CounterMetricFamily(name.removesuffix(TOTAL), text, value=value)
-            else:
-                yield GaugeMetricFamily(name, text, value=value)
+        labels = [] if self.label is None else [self.label]
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {}
+        for part, numbers in self.source().items():
+            for key, value in numbers.items():
+                if key not in families:
+                    name, text = f"{self.name}_{key}", f"{key.removesuffix(TOTAL).replace('_', ' ')}"
+                    family = CounterMetricFamily if key.endswith(TOTAL) else GaugeMetricFamily
+                    families[key] = family(name.removesuffix(TOTAL), text, labels=labels)
+                families[key].add_metric([part] if labels else [], value)
+        yield from families.values()
 
     def describe(self) -> Iterator[Metric]:
         """Nothing: what there is, is known when it is asked for."""

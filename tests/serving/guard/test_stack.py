@@ -5,21 +5,20 @@ import asyncio
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.testclient import TestClient
 
+from deixis.serving.guard.failures import FailureMiddleware
 from deixis.serving.guard.keys import Keys
 from deixis.serving.guard.metrics import Metrics
-from deixis.serving.guard.stack import add_guards
+from deixis.serving.guard.stack import guards
 from tests.serving.guard.small_app import application
 
 
+async def failed(request, error):
+    return JSONResponse({"error": "failed"}, 500)
+
+
 def made(**options) -> TestClient:
-    client = application()
-
-    @client.app.exception_handler(Exception)
-    async def of_bug(request, error):
-        return JSONResponse({"error": "failed"}, 500)
-
-    add_guards(client.app, **{"metrics": Metrics(), "requests_per_minute": 100, "max_body_bytes": 1000, **options})
-    return client
+    own = guards(**{"metrics": Metrics(), "requests_per_minute": 100, "max_body_bytes": 1000, **options})
+    return application(*((each.cls, each.kwargs) for each in own), (FailureMiddleware, {"handler": failed}))
 
 
 def test_a_failure_has_headers_an_id_and_no_words():

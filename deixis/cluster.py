@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Mapping
 
 from deixis.errors import InputError, one_line
 
@@ -13,10 +14,11 @@ PATIENCE_S = 10.0
 """For an answer of an address; Ray itself tries for many minutes."""
 
 
-def connect(address: str) -> None:
+def connect(address: str, environment: Mapping[str, str] | None = None) -> None:
     """Joins the cluster at `address`, or starts one of this machine (`LOCAL`), until this process ends.
 
-    A cluster that is joined already stays. Raises InputError where there is none.
+    A cluster that is joined already stays. environment: variables of all processes that are started for this one.
+    Raises InputError where there is none.
     """
     _check_answers(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -27,7 +29,13 @@ def connect(address: str) -> None:
     in_main = threading.current_thread() is threading.main_thread()
     ending = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+        ray.init(
+            address=address,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            include_dashboard=False,
+            runtime_env={"env_vars": dict(environment)} if environment else None,
+        )
     except Exception as error:  # of no class of its own where a node does not start in time
         raise InputError(f"--ray-address: expected a Ray cluster at {address!r}; {one_line(error, 300)}") from error
     finally:

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from deixis.datasets.runs.cluster import connect
+from deixis.cluster import connect
 from deixis.errors import InputError
 
 
