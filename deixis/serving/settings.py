@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, no_type_check
 
 from deixis.files.budget import MB
-from deixis.inference.generation_options import MAX_NEW_TOKENS
 from deixis.options import Bounds, Checked, Count, Natural, Positive
 
 LOCALHOST = "127.0.0.1"
@@ -22,6 +21,7 @@ class ServerSettings(Checked):
         allow_origins: of pages that may ask from a browser (CORS), beside the studio.
         label_studio_url, label_studio_key: of the Label Studio whose tasks are annotated, and its access token.
         remote_hosts: names of hosts whose files may be fetched by URL; none by default.
+        uploads: folder of uploaded files, which servers may share; where none is named, one that goes with the server.
         queue_size: requests that wait, beside those that are answered; more are refused with 429.
         batch_rows: requests that are answered together.
         requests_per_minute: of one key, or one address.
@@ -45,6 +45,7 @@ class ServerSettings(Checked):
     remote_hosts: tuple[str, ...] = ()
     label_studio_url: str | None = None
     label_studio_key: str | None = None
+    uploads: Path | None = None
     queue_size: Count = 64
     batch_rows: Count = 16
     requests_per_minute: Count = 600
@@ -54,7 +55,7 @@ class ServerSettings(Checked):
     stored_s: Positive = 24 * 3600.0
     max_signals: Count = 16
     max_turns: Count = 64
-    max_new_tokens: Count = 4 * MAX_NEW_TOKENS
+    max_new_tokens: Count = 640
     request_s: Positive = 300.0
     reading_s: Positive = 30.0
     reading_mb: Count = 2048

@@ -1,30 +1,42 @@
-"""Files that clients sent: kept in a folder of the server's own, by id, within a number of bytes and a time.
+"""Files that clients sent: kept in a folder, by id, within a number of bytes and a time.
 
-No name of a client becomes a path: a file is called by its id and a known ending, its name is kept for messages alone.
-The oldest files go where new ones need their place. A file belongs to the key that sent it; to others it is not there.
+    FOLDER/file-ID/upload.json       what is known of the file; its time of change is when the file was last used
+    FOLDER/file-ID/content.png       the file, under a known ending
+
+The folder is all there is: several servers may share one, and each finds what the others took. A file is made under
+another name and renamed, so that none is ever half there, and needs no lock.
+
+No name of a client becomes a path: its name is kept for messages alone. The files that were not used for longest go
+where new ones need their place. A file belongs to the key that sent it; to others it is not there.
 """
 
+import json
+import os
 import re
 import secrets
 import shutil
 import tempfile
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
+from deixis.errors import InputError, one_line
 from deixis.files.budget import MB
 from deixis.serving.errors import RequestError
 from deixis.serving.settings import ServerSettings
 from deixis.signals import MODALITIES
 from deixis.signals.opening import PACKED_SUFFIXES
 
+_ID = re.compile(r"file-[0-9a-f]{32}")
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}\Z")
 _UNPRINTABLE = re.compile(r"[^\w .,+()\[\]@=-]")
+_FACTS, _CONTENT = "upload.json", "content"
 MAX_NAME = 120
+PART_S = 3600.0
+"""After which a file that is not whole is what a server left that was killed."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +54,20 @@ class Upload:
 
 
 class UploadStore:
-    """The files of all clients. Thread-safe; `close` removes them."""
+    """The files of all clients in `settings.uploads`, else in a folder of the store's own, which `close` removes.
+
+    Raises InputError for a folder that cannot be made.
+    """
 
     def __init__(self, settings: ServerSettings):
-        self.settings = settings
-        self.folder = Path(tempfile.mkdtemp(prefix="deixis-uploads-"))
-        self._files: OrderedDict[str, Upload] = OrderedDict()
-        self._lock = threading.Lock()
+        self.settings, self.is_own = settings, settings.uploads is None
+        self.folder = settings.uploads or Path(tempfile.mkdtemp(prefix="deixis-uploads-"))
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"--uploads: expected a folder to keep files in, got '{self.folder}' ({one_line(error)})"
+            ) from None
 
     def add(
         self,
@@ -67,41 +86,43 @@ class UploadStore:
                 f"modality: expected one of {', '.join(MODALITIES)}; got {modality!r:.40}", param="modality"
             )
         name = _plain(name)
-        part = self.folder / f"{secrets.token_hex(8)}.part"
+        part = self.folder / f".{secrets.token_hex(8)}.part"
         try:
-            digest, size = self._write(part, name, content)
+            part.mkdir()
+            file = part / f"{_CONTENT}{_ending(name)}"
+            digest, size = self._write(file, name, content)
             said = f"{owner}\0{modality}\0{number}\0{_ending(name)}\0"
             identity = f"file-{sha256(said.encode() + digest).hexdigest()[:32]}"
-            path = self.folder / f"{identity}{_ending(name)}"
-            part.rename(path)
+            own = self.folder / identity
+            upload = Upload(identity, name, own / file.name, size, time.time(), owner, modality, number)
+            facts = {key: value for key, value in asdict(upload).items() if key not in ("id", "path")}
+            (part / _FACTS).write_text(json.dumps(facts | {"file": file.name}), encoding="utf-8")
+            try:
+                part.rename(own)
+            except OSError:  # it is there: the same content, whose facts are those of now
+                (part / _FACTS).replace(own / _FACTS)
         finally:
-            part.unlink(missing_ok=True)
-        upload = Upload(identity, name, path, size, time.time(), owner, modality, number)
-        with self._lock:
-            self._files.pop(identity, None)
-            self._files[identity] = upload
-            self._make_room()
+            shutil.rmtree(part, ignore_errors=True)
+        self._make_room(identity)
         return upload
 
     def get(self, identity: str, owner: str = "") -> Upload:
         """The file of this id. Raises RequestError where the owner has none."""
-        with self._lock:
-            self._make_room()
-            found = self._files.get(identity)
-            if found is None or found.owner != owner:
-                raise RequestError(
-                    f"file {identity!r:.60}: expected the id of a file that was sent and not deleted; there is none",
-                    404,
-                    "file_id",
-                )
-            self._files.move_to_end(identity)
-            return found
+        found = self._read(identity) if _ID.fullmatch(identity) else None
+        if found is None or found.owner != owner:
+            raise RequestError(
+                f"file {identity!r:.60}: expected the id of a file that was sent and not deleted; there is none",
+                404,
+                "file_id",
+            )
+        with suppress(OSError):  # another server removes it
+            os.utime(self.folder / identity / _FACTS)
+        return found
 
     def delete(self, identity: str, owner: str = "") -> None:
         """Removes the file. Raises RequestError where the owner has none."""
         self.get(identity, owner)
-        with self._lock:
-            self._remove(identity)
+        self._remove(identity)
 
     def discard(self, identity: str) -> None:
         """Removes a file that was refused, if it is there."""
@@ -109,19 +130,18 @@ class UploadStore:
             self._remove(identity)
 
     def owned(self, owner: str) -> list[Upload]:
-        """The files of one owner, the latest first."""
-        with self._lock:
-            self._make_room()
-            return [own for own in reversed(self._files.values()) if own.owner == owner]
+        """The files of one owner, the latest used first."""
+        return [own for _, own in sorted(self._all(), key=lambda pair: -pair[0]) if own.owner == owner]
 
     @property
     def stored_bytes(self) -> int:
         """Of all files."""
-        return sum(own.bytes for own in list(self._files.values()))
+        return sum(own.bytes for _, own in self._all())
 
     def close(self) -> None:
-        """Removes all files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Removes a folder of its own with all files; one that was named stays as it is."""
+        if self.is_own:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write(self, path: Path, name: str, content: Iterable[bytes]) -> tuple[bytes, int]:
         """(sha256, bytes) of what was written."""
@@ -139,17 +159,43 @@ class UploadStore:
             raise RequestError(f"'{name}': expected a file; got an empty one (0 bytes)", param="file")
         return digest.digest(), size
 
-    def _make_room(self) -> None:
-        """Removes what is too old, and the files not used for longest where all take too much."""
-        now = time.time()
-        for own in [own for own in self._files.values() if now - own.created_at > self.settings.stored_s]:
-            self._remove(own.id)
-        while len(self._files) > 1 and self.stored_bytes > self.settings.max_stored_bytes:
-            self._remove(next(iter(self._files)))
+    def _read(self, identity: str) -> Upload | None:
+        """The file of an id; None where there is none, or one that is too old, which goes."""
+        own = self.folder / identity
+        try:
+            facts = json.loads((own / _FACTS).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        upload = Upload(identity, path=own / facts.pop("file"), **facts)
+        if time.time() - upload.created_at > self.settings.stored_s:
+            self._remove(identity)
+            return None
+        return upload
+
+    def _all(self) -> Iterator[tuple[int, Upload]]:
+        """(when it was last used, file) of every file."""
+        for entry in os.scandir(self.folder):
+            with suppress(FileNotFoundError):  # removed meanwhile
+                if _ID.fullmatch(entry.name) and (own := self._read(entry.name)) is not None:
+                    yield os.stat(own.path.with_name(_FACTS)).st_mtime_ns, own
+                elif entry.name.endswith(".part") and time.time() - entry.stat().st_mtime > PART_S:
+                    shutil.rmtree(entry.path, ignore_errors=True)
+
+    def _make_room(self, newest: str) -> None:
+        """Removes what is too old, and the files not used for longest where all take too much, but for the newest."""
+        stored = sorted(self._all(), key=lambda pair: pair[0])
+        held = sum(own.bytes for _, own in stored)
+        for _, own in stored:
+            if held > self.settings.max_stored_bytes and own.id != newest:
+                self._remove(own.id)
+                held -= own.bytes
 
     def _remove(self, identity: str) -> None:
-        if (own := self._files.pop(identity, None)) is not None:
-            own.path.unlink(missing_ok=True)
+        """Under another name first, so that no server finds a part of it."""
+        gone = self.folder / f".{secrets.token_hex(8)}.part"
+        with suppress(FileNotFoundError):  # another server was first
+            (self.folder / identity).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _plain(name: str) -> str:
