@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from deixis.errors import InputError, one_line
 
+logger = logging.getLogger(__name__)
 LOCAL = "local"
 PATIENCE_S = 10.0
 """For an answer of an address; Ray itself tries for many minutes."""
@@ -41,6 +42,22 @@ def connect(address: str, environment: Mapping[str, str] | None = None) -> None:
     finally:
         if in_main and ending is not None:  # Ray's own handler stays, and ends the process without a word
             signal.signal(signal.SIGTERM, ending)
+
+
+def has_gpus(field: str, count: int, things: str) -> bool:
+    """Whether each of so many processes gets a GPU. Raises InputError for more than the joined cluster has place for.
+
+    field, things: what the sentence names, as "--ray" and "workers".
+    """
+    import ray
+
+    whole, free = ray.cluster_resources(), ray.available_resources()
+    what = "GPU" if whole.get("GPU") else "CPU"
+    if count > (most := int(whole.get(what, 0))):
+        raise InputError(f"{field}: expected at most {most} {things}, one for each {what} of the cluster; got {count}")
+    if count > free.get(what, 0):
+        logger.warning("waiting for %d free %ss of the cluster", count, what)
+    return what == "GPU"
 
 
 def _check_answers(address: str) -> None:

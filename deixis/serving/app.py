@@ -11,19 +11,13 @@ import deixis
 from deixis.inference import Model
 from deixis.serving import errors
 from deixis.serving.guard.failures import FailureMiddleware
-from deixis.serving.guard.keys import Keys, check_host, is_local
 from deixis.serving.guard.metrics import Metrics
-from deixis.serving.guard.stack import guards
+from deixis.serving.guard.stack import guards_of
 from deixis.serving.reference import routes as reference
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
 from deixis.serving.studio import routes as studio
-
-OPEN_PATHS = ("/", "/studio/assets/", "/docs", "/docs/page.css", "/openapi.json", "/healthz", "/readyz")
-"""For which no key is needed: the studio asks for one itself, and what the API takes is no secret."""
-FREE_PATHS = (*OPEN_PATHS, "/metrics")
-"""Which do not count as requests of a client."""
 
 
 def create_app(model: Model, settings: ServerSettings) -> FastAPI:
@@ -64,18 +58,3 @@ def application(service: Service, middlewares: Sequence[Middleware] = ()) -> Fas
     for group in (chat, files, models, label_studio, studio, reference):
         app.include_router(group.router)
     return app
-
-
-def guards_of(settings: ServerSettings, metrics: Metrics) -> list[Middleware]:
-    """The guards that the settings ask for. Raises as `create_app`."""
-    check_host(settings.host, settings.key_file)
-    return guards(
-        metrics=metrics,
-        requests_per_minute=settings.requests_per_minute,
-        max_body_bytes=settings.max_body_bytes,
-        keys=None if settings.key_file is None else Keys(settings.key_file),
-        is_local=is_local(settings.host),
-        allow_origins=settings.allow_origins,
-        open_paths=OPEN_PATHS,
-        free_paths=FREE_PATHS,
-    )

@@ -4,6 +4,7 @@ Every error of Deixis is the client's, one sentence, with status 400 unless it s
 status 500 without its text, which may hold what belongs to others, and a traceback in the server's log.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from math import ceil
@@ -16,11 +17,13 @@ from starlette.responses import JSONResponse
 
 from deixis.errors import DeixisError, InputError, UnsupportedError
 from deixis.options import shown
-from deixis.serving.job import DeadlineExceeded, QueueFull, ShuttingDown
+from deixis.serving.refusals import DeadlineExceeded, QueueFull, ShuttingDown
 
 logger = logging.getLogger(__name__)
 INVALID, SERVER = "invalid_request_error", "server_error"
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
+DONE = "data: [DONE]\n\n"
+"""The last line of a stream."""
 CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
 
 
@@ -63,6 +66,11 @@ def as_request_error(error: DeixisError, param: str | None = None) -> RequestErr
         return RequestError(str(error), 504, code="deadline_exceeded")
     code = "unsupported" if isinstance(error, UnsupportedError) else "invalid_value"
     return RequestError(str(error), param=param, code=code)
+
+
+def error_event(error: RequestError) -> str:
+    """The line of a stream that an error is."""
+    return f"data: {json.dumps(error.body)}\n\n"
 
 
 def respond(error: RequestError) -> JSONResponse:

@@ -20,7 +20,8 @@ from deixis.inference.continuous_batch import ContinuousBatch
 from deixis.inference.engine import Prompt
 from deixis.inference.generation import GenerationRow
 from deixis.samples.sample import Sample
-from deixis.serving.job import DeadlineExceeded, Job, QueueFull, ShuttingDown, Usage
+from deixis.serving.job import Job, Usage
+from deixis.serving.refusals import DeadlineExceeded, QueueFull, ShuttingDown
 from deixis.serving.scheduler_stats import Recorder, SchedulerStats
 
 JOINING = 8

@@ -12,8 +12,9 @@ from deixis.inference.abilities import check_signal
 from deixis.inference.lru_cache import LRUCache
 from deixis.samples.sample import Sample
 from deixis.serving.errors import RequestError, as_request_error
-from deixis.serving.job import DeadlineExceeded, Job, QueueFull
+from deixis.serving.job import Job
 from deixis.serving.reading import ReadingLimits, SignalReader
+from deixis.serving.refusals import DeadlineExceeded, QueueFull
 from deixis.serving.scheduler import Scheduler
 from deixis.serving.settings import ServerSettings
 from deixis.serving.uploads import Upload, UploadStore

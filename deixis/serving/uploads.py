@@ -122,12 +122,14 @@ class UploadStore:
     def delete(self, identity: str, owner: str = "") -> None:
         """Removes the file. Raises RequestError where the owner has none."""
         self.get(identity, owner)
-        self._remove(identity)
+        self.discard(identity)
 
     def discard(self, identity: str) -> None:
-        """Removes a file that was refused, if it is there."""
-        with self._lock:
-            self._remove(identity)
+        """Removes a file, if it is there: under another name first, so that no server finds a part of it."""
+        gone = self.folder / f".{secrets.token_hex(8)}.part"
+        with suppress(FileNotFoundError):  # another server was first
+            (self.folder / identity).rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
     def owned(self, owner: str) -> list[Upload]:
         """The files of one owner, the latest used first."""
@@ -168,7 +170,7 @@ class UploadStore:
             return None
         upload = Upload(identity, path=own / facts.pop("file"), **facts)
         if time.time() - upload.created_at > self.settings.stored_s:
-            self._remove(identity)
+            self.discard(identity)
             return None
         return upload
 
@@ -187,15 +189,8 @@ class UploadStore:
         held = sum(own.bytes for _, own in stored)
         for _, own in stored:
             if held > self.settings.max_stored_bytes and own.id != newest:
-                self._remove(own.id)
+                self.discard(own.id)
                 held -= own.bytes
-
-    def _remove(self, identity: str) -> None:
-        """Under another name first, so that no server finds a part of it."""
-        gone = self.folder / f".{secrets.token_hex(8)}.part"
-        with suppress(FileNotFoundError):  # another server was first
-            (self.folder / identity).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _plain(name: str) -> str:

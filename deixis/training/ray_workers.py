@@ -21,7 +21,7 @@ from typing import Any
 
 from torch.distributed import DistError
 
-from deixis.cluster import LOCAL, connect
+from deixis.cluster import LOCAL, connect, has_gpus
 from deixis.errors import ConfigError, DeixisError, InputError, UnsupportedError, is_out_of_memory, one_line
 from deixis.files.locks import LOCK, alone_in
 from deixis.training.classifier import ClassifyRecipe
@@ -30,7 +30,6 @@ from deixis.training.ray_board import Lines, board_shown
 from deixis.training.recipe import model_folder, run_stages
 from deixis.training.recipe_file import Recipe
 
-logger = logging.getLogger(__name__)
 MOST_LOST = 5
 """Times that workers are lost and replaced in a run; the same command goes on."""
 OF_RAY = ("checkpoint_manager_snapshot.json", ".validate_storage_marker")
@@ -61,23 +60,10 @@ def train_on_ray(recipe: Recipe | ClassifyRecipe, out: Path, workers: RayWorkers
     workers.check(recipe)
     assert isinstance(recipe, Recipe)
     connect(workers.address)
-    out, with_gpus = Path(os.path.abspath(out)), _have_gpus(workers.count)
+    out, with_gpus = Path(os.path.abspath(out)), has_gpus("--ray", workers.count, "workers")
     with alone_in(out), _without_files_of_ray(out):  # held here, for the workers, any of which may be killed
         _fit(recipe, out, workers.count, with_gpus)
     return model_folder(recipe.stages[-1], out)
-
-
-def _have_gpus(count: int) -> bool:
-    """Whether each worker gets a GPU. Raises InputError for more workers than the cluster has place for."""
-    import ray
-
-    whole, free = ray.cluster_resources(), ray.available_resources()
-    what = "GPU" if whole.get("GPU") else "CPU"
-    if count > (most := int(whole.get(what, 0))):
-        raise InputError(f"--ray: expected at most {most} workers, one for each {what} of the cluster; got {count}")
-    if count > free.get(what, 0):
-        logger.warning("waiting for %d free %ss of the cluster", count, what)
-    return what == "GPU"
 
 
 def _fit(recipe: Recipe, out: Path, count: int, with_gpus: bool) -> None:

@@ -13,7 +13,7 @@ from deixis.conversation import question_sample
 from deixis.errors import UnsupportedError
 from deixis.inference import GenerationOptions, Model, load
 from deixis.model.tokenizers.pointmlp import PointMLP, PointMLPConfig
-from deixis.serving.job import DeadlineExceeded, QueueFull, ShuttingDown
+from deixis.serving.refusals import DeadlineExceeded, QueueFull, ShuttingDown
 from deixis.serving.scheduler import Scheduler
 from deixis.signals import open_signal
 from deixis.systems.pointmlp.classifier import CloudClassifier

@@ -9,11 +9,9 @@ from uuid import uuid4
 from deixis.errors import DeixisError
 from deixis.inference import Answer, StreamEvent
 from deixis.serving.chat.region_parts import answer_parts, region_to_part
-from deixis.serving.errors import as_request_error
+from deixis.serving.errors import DONE, as_request_error, error_event
 from deixis.serving.job import Job
 from deixis.signals import Signal
-
-DONE = "data: [DONE]\n\n"
 
 
 def completion(answer: Answer, job: Job, model: str) -> dict[str, Any]:
@@ -60,7 +58,7 @@ async def chunks(
         if with_usage:
             yield f"data: {json.dumps(head | {'choices': [], 'usage': usage(job)})}\n\n"
     except DeixisError as error:
-        yield f"data: {json.dumps(as_request_error(error).body)}\n\n"
+        yield error_event(as_request_error(error))
     yield DONE
 
 

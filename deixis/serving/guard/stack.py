@@ -7,10 +7,34 @@ from starlette.middleware.cors import CORSMiddleware
 
 from deixis.serving.guard.body import BodyMiddleware
 from deixis.serving.guard.headers import LOCAL_HOSTS, HeadersMiddleware, OriginMiddleware
-from deixis.serving.guard.keys import Keys, KeysMiddleware
+from deixis.serving.guard.keys import Keys, KeysMiddleware, check_host, is_local
 from deixis.serving.guard.logs import LogMiddleware
 from deixis.serving.guard.metrics import Metrics, MetricsMiddleware
 from deixis.serving.guard.rate import RateMiddleware, Rates
+from deixis.serving.settings import ServerSettings
+
+OPEN_PATHS = ("/", "/studio/assets/", "/docs", "/docs/page.css", "/openapi.json", "/healthz", "/readyz")
+"""For which no key is needed: the studio asks for one itself, and what the API takes is no secret."""
+FREE_PATHS = (*OPEN_PATHS, "/metrics")
+"""Which do not count as requests of a client."""
+
+
+def guards_of(settings: ServerSettings, metrics: Metrics) -> list[Middleware]:
+    """The guards that the settings ask for, the first of them outermost.
+
+    Raises ConfigError for a key file that is none, InputError for a host beyond this machine without one.
+    """
+    check_host(settings.host, settings.key_file)
+    return guards(
+        metrics=metrics,
+        requests_per_minute=settings.requests_per_minute,
+        max_body_bytes=settings.max_body_bytes,
+        keys=None if settings.key_file is None else Keys(settings.key_file),
+        is_local=is_local(settings.host),
+        allow_origins=settings.allow_origins,
+        open_paths=OPEN_PATHS,
+        free_paths=FREE_PATHS,
+    )
 
 
 def guards(
