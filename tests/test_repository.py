@@ -83,7 +83,7 @@ def test_the_workflow_runs_every_python_that_is_classified():
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
     classified = re.findall(r"Python :: (3\.\d+)", " ".join(PROJECT["project"]["classifiers"]))
     assert jobs["tests"]["strategy"]["matrix"]["python"] == classified
-    assert jobs.keys() == {"lint", "tests", "oldest", "lmms", "bare", "package", "docs"}
+    assert jobs.keys() == {"lint", "tests", "oldest", "lmms", "fiftyone", "bare", "package", "docs"}
 
 
 def test_hooks_run_the_pinned_ruff():

@@ -39,7 +39,7 @@ class Answer:
     """The answer to one question: its text, the phrases that refer to regions, and what was asked about.
 
     `regions` is the one sequence of all regions, in the order of the phrases; `masks`, `boxes`, `spans`, `points`,
-    `to_dict()`, `to_coco()` and `to_supervision()` are views of it.
+    `to_dict()`, `to_coco()`, `to_supervision()` and `to_fiftyone()` are views of it.
     """
 
     text: str
@@ -141,9 +141,7 @@ class Answer:
         A missing score is NaN; where some regions have masks, boxes get one of theirs. Raises InputError if `signal` is
         no image of the answer, UnsupportedError if supervision is not installed.
         """
-        images = [number for number, own in enumerate(self.signals) if own.extent.axes == "xy"]
-        if signal not in images:
-            raise InputError(f"signal: expected the index of an image, one of {images}, got {signal}")
+        self._check_shown(signal, ("xy",), "an image")
         try:
             with warnings.catch_warnings():  # that OpenCV is absent matters to its drawing functions only
                 warnings.simplefilter("ignore", UserWarning)
@@ -167,6 +165,24 @@ class Answer:
                 "phrase": np.array([region.phrase or "" for region in regions]),
             },
         )
+
+    def to_fiftyone(self, signal: int = 0) -> dict[str, Any]:
+        """The regions of one image or video as labels of FiftyOne, for `fiftyone.Sample.update_fields`.
+
+        Boxes and masks are in "detections", points in "keypoints", outlines and scribbles in "polylines", spans of a
+        video in "temporal_detections", and what lies in the frames of a video under "frames", by frame. Only fields
+        with labels are there; each label has its `phrase`. Raises InputError if `signal` is no image or video of the
+        answer, UnsupportedError if FiftyOne is not installed.
+        """
+        from deixis.inference.fiftyone_labels import fiftyone_labels
+
+        self._check_shown(signal, ("xy", "xyt"), "an image or video")
+        return fiftyone_labels([region for region in self.regions if region.signal == signal], self.signals[signal])
+
+    def _check_shown(self, signal: int, axes: tuple[str, ...], expected: str) -> None:
+        shown = [number for number, own in enumerate(self.signals) if own.extent.axes in axes]
+        if signal not in shown:
+            raise InputError(f"signal: expected the index of {expected}, one of {shown}, got {signal}")
 
     def _with_area(self, signal: int) -> list[Region]:
         """The regions of one image that cover some of it, masks decoded."""

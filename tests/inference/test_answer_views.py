@@ -1,4 +1,4 @@
-"""The views of `Answer.regions`: dictionaries, COCO data sets and detections of supervision, all aligned."""
+"""The views of `Answer.regions`: dictionaries, COCO data sets, detections of supervision and labels of FiftyOne."""
 
 import json
 import sys
