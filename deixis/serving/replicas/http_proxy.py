@@ -28,6 +28,12 @@ from deixis.serving.replicas.retry import RetryMiddleware
 from deixis.serving.settings import ServerSettings
 
 CALLBACK, SETTINGS = "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH", "DEIXIS_HTTP_PROXY"
+OF_RAY = {
+    "RAY_SERVE_PROXY_PREFER_LOCAL_NODE_ROUTING": "0",  # other machines are there to be asked, not when one is full
+    "RAY_SERVE_PROXY_PREFER_LOCAL_AZ_ROUTING": "0",
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "30",  # of a machine that is busy starting replicas
+}
+"""Variables of Ray Serve for its proxy and controller."""
 NEEDED = ("host", "key_file", "allow_origins", "requests_per_minute", "max_body_bytes", "queue_size")
 """The settings that the proxy needs."""
 PATIENCE_S = 5.0
@@ -39,7 +45,7 @@ def environment(settings: ServerSettings) -> dict[str, str]:
     """The variables by which a proxy finds `middlewares`, and these their settings."""
     values: dict[str, Any] = {name: getattr(settings, name) for name in NEEDED}
     values["key_file"] = None if settings.key_file is None else str(settings.key_file.absolute())
-    return {CALLBACK: f"{__name__}:{middlewares.__name__}", SETTINGS: json.dumps(values)}
+    return OF_RAY | {CALLBACK: f"{__name__}:{middlewares.__name__}", SETTINGS: json.dumps(values)}
 
 
 def middlewares() -> list[Middleware]:

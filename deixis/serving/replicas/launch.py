@@ -27,6 +27,8 @@ from deixis.serving.settings import ServerSettings
 
 HEALTH_S = 5.0
 """Between two looks at whether a replica lives, after which a new one is started."""
+DRAINED_S = 0.5
+"""Between two looks at whether a replica that is to end has answered all."""
 STARTS = 3
 """Times that a replica is tried to start."""
 _COUNT = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
@@ -76,6 +78,7 @@ def serve_on_ray(
     with listening(settings) as (_, address):
         settings = replace(settings, port=urlsplit(address).port)
     with ExitStack() as over:
+        over.enter_context(redirect_stdout(None))  # on which Ray quotes its logs, also those of an end as it should be
         folder = settings.uploads or over.enter_context(tempfile.TemporaryDirectory(prefix="deixis-uploads-"))
         settings = replace(settings, uploads=Path(folder).absolute())
         connect(replicas.address, environment(settings))
@@ -116,8 +119,7 @@ def _ray_serve(settings: ServerSettings) -> Generator[None]:
         )
         yield
     finally:
-        with redirect_stdout(None):  # on which Ray says that its own tasks ended
-            serve.shutdown()
+        serve.shutdown()
 
 
 def _run(load: Callable[[], Model], settings: ServerSettings, replicas: Replicas, with_gpus: bool) -> None:
@@ -137,6 +139,7 @@ def _run(load: Callable[[], Model], settings: ServerSettings, replicas: Replicas
         max_queued_requests=settings.queue_size,
         backpressure_config={"status_code": 429},
         graceful_shutdown_timeout_s=GRACE_S,
+        graceful_shutdown_wait_loop_s=DRAINED_S,
         health_check_period_s=HEALTH_S,
         max_constructor_retry_count=STARTS,
         **count,

@@ -169,6 +169,12 @@ def test_requests_that_were_accepted_are_answered_before_it_ends(cluster, scene)
     assert "Traceback" not in cluster.process.stderr.read()
 
 
+def test_without_ray_the_extra_is_named(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert typed("serve", "--ray") == 2
+    assert "of the extra 'ray'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
