@@ -90,7 +90,7 @@ def test_commands_and_their_options_exist(words):
     elif first in ("python", "pytest"):
         assert (ROOT / words[0].partition("::")[0]).exists()
     else:
-        assert first in ("mkdir", "tensorboard", "pre-commit", "ruff", "ty", "cvat-cli"), (
+        assert first in ("mkdir", "tensorboard", "pre-commit", "ruff", "ty", "cvat-cli", "ray"), (
             f"{first}: a command that no test knows"
         )
 
