@@ -9,6 +9,8 @@ stays as it is.
 import re
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+# Cc but newline and tab; line and paragraph separators; marks that reverse what follows them; halves of characters
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -23,6 +25,16 @@ def one_line(error: object, longest: int | None = None) -> str:
     its full stop or where its objects lie in memory; the name of its class where it says nothing."""
     text = _ADDRESS.sub("", " ".join(str(error).split()))
     return text[:longest].rstrip(". ") or type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""A text with every control character written out.
+
+    >>> print(printable("a\x1b[2J\nb\u202egnp.exe"))
+    a\x1b[2J
+    b\u202egnp.exe
+    """
+    return UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class DeixisError(ValueError):

@@ -8,7 +8,6 @@ type into the terminal. So everything goes through `say` and `say_json`, log lin
 import json
 import logging
 import os
-import re
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -16,21 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from deixis.errors import UNPRINTABLE, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
-
-# Cc but newline and tab; line and paragraph separators; marks that reverse what follows them; halves of characters
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    r"""A text with every control character written out.
-
-    >>> print(printable("a\x1b[2J\nb\u202egnp.exe"))
-    a\x1b[2J
-    b\u202egnp.exe
-    """
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def json_line(value: Any, indent: int | None = None) -> str:
@@ -40,7 +28,7 @@ def json_line(value: Any, indent: int | None = None) -> str:
     '"\\u001b \\u009b \\udcff é"'
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def say(text: object = "", err: bool = False, end: str = "\n") -> None:

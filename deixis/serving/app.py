@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from starlette.types import Lifespan
 
 import deixis
 from deixis.inference import Model
@@ -13,6 +14,7 @@ from deixis.serving import errors
 from deixis.serving.guard.failures import FailureMiddleware
 from deixis.serving.guard.metrics import Metrics
 from deixis.serving.guard.stack import guards_of
+from deixis.serving.openapi import true_document
 from deixis.serving.reference import routes as reference
 from deixis.serving.routes import chat, files, label_studio, models
 from deixis.serving.service import Service
@@ -43,6 +45,13 @@ def application(service: Service, middlewares: Sequence[Middleware] = ()) -> Fas
         await run_sync(service.drain)
         await run_sync(service.close)
 
+    app = routed(middlewares, lifespan)
+    app.state.service = service
+    return app
+
+
+def routed(middlewares: Sequence[Middleware] = (), lifespan: Lifespan[FastAPI] | None = None) -> FastAPI:
+    """The routes with their errors and their document, which need no service to be listed."""
     app = FastAPI(
         title="Deixis",
         version=deixis.__version__,
@@ -53,7 +62,8 @@ def application(service: Service, middlewares: Sequence[Middleware] = ()) -> Fas
         # within the others, so that a failure has their headers and an id, and is counted
         middleware=[*middlewares, Middleware(FailureMiddleware, handler=errors.of_bug)],
     )
-    app.state.service = service
+    written = app.openapi
+    app.openapi = lambda: true_document(written())
     errors.install(app)
     for group in (chat, files, models, label_studio, studio, reference):
         app.include_router(group.router)

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from deixis.errors import DeixisError, InputError, UnsupportedError
+from deixis.errors import DeixisError, InputError, UnsupportedError, printable
 from deixis.options import shown
 from deixis.serving.refusals import DeadlineExceeded, QueueFull, ShuttingDown
 
@@ -50,7 +50,8 @@ class RequestError(InputError):
 def error_body(message: str, status: int, param: str | None = None, code: str | None = None) -> dict[str, Any]:
     """The body of an error of this status."""
     kind = TYPES.get(status, SERVER if status >= 500 else INVALID)
-    return {"error": {"message": message, "type": kind, "param": param, "code": code or CODES.get(status)}}
+    sentence = printable(" ".join(message.split()))  # it may name keys and files as the client wrote them
+    return {"error": {"message": sentence, "type": kind, "param": param, "code": code or CODES.get(status)}}
 
 
 def as_request_error(error: DeixisError, param: str | None = None) -> RequestError:
@@ -94,7 +95,9 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def of_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        message = f"{request.method} {request.url.path}: {str(error.detail).lower()}"
+        if isinstance(error.__cause__, DeixisError):  # of a body, which FastAPI reads
+            return respond(as_request_error(error.__cause__))
+        message = f"{request.method} {shown(request.url.path)}: {str(error.detail).lower()}"
         return respond(RequestError(message, error.status_code, headers=error.headers))
 
 
@@ -108,10 +111,6 @@ def of_validation(errors: Sequence[Mapping[str, Any]]) -> RequestError:
     """The first thing that does not fit the schema, as a sentence: field, what was expected, what came."""
     first = errors[0]
     field = field_name(first["loc"])
-    if first["type"].startswith("json"):
-        return RequestError(
-            f"the body: expected JSON, got something else ({first['msg'].lower()})", code="invalid_json"
-        )
     message = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected").rstrip(".")
     message = message[:1].lower() + message[1:]
     got = "" if first["type"] == "missing" else f"; got {shown(first.get('input'))}"

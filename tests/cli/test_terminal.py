@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from deixis.cli.terminal import console, json_line, log_lines_said, printable, say_json
+from deixis.cli.terminal import console, json_line, log_lines_said, say_json
+from deixis.errors import printable
 from deixis.samples.mixtures.mixture import SampleSet
 from deixis.samples.sample import Sample, Turn
 from deixis.samples.shards import write_shard

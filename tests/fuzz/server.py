@@ -21,6 +21,7 @@ from zlib import crc32
 
 import httpx2
 
+from deixis.errors import printable
 from tests.fuzz.model_seeds import model_files
 from tests.fuzz.pool import ROOT, START_S, WALL_S, Outcome
 from tests.fuzz.run import Report
@@ -161,9 +162,10 @@ def outcome_of(response: httpx2.Response) -> Outcome:
     if response.is_success:
         return Outcome("answered", "")
     error = body.get("error", {})
-    if not response.is_client_error or error.keys() != ERROR_FIELDS or not str(error["message"]).isprintable():
+    if not response.is_client_error or error.keys() != ERROR_FIELDS:
         return Outcome("failed", text)
-    return Outcome("refused", error["message"])
+    sentence = str(error["message"])
+    return Outcome("refused" if printable(sentence) == sentence and "\n" not in sentence else "sentence", sentence)
 
 
 def children(pid: int) -> list[int]:

@@ -53,7 +53,7 @@ class Watch:
 def outcome_of(target: Any, folder: Path, arguments: dict[str, Any], watch: Watch) -> tuple[str, str]:
     """("answered" or "refused", the sentence), or (kind of the failure, details)."""
     from deixis.cli.errors import user_sentence
-    from deixis.cli.terminal import printable
+    from deixis.errors import printable
 
     watch.seen.clear()
     builtins.stranger_ran = False

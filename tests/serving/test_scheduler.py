@@ -228,7 +228,7 @@ def test_a_full_queue_refuses_and_says_when_to_come_again(model):
             jobs = [scheduler.submit(asked(), SHORT)]
             await asyncio.to_thread(reached.wait)
             jobs += [scheduler.submit(asked(), SHORT) for _ in range(2)]
-            with pytest.raises(QueueFull, match="at most 2 questions to wait") as caught:
+            with pytest.raises(QueueFull, match="at most 2 requests to wait") as caught:
                 scheduler.submit(asked(), SHORT)
             release.set()
         return caught.value, await asyncio.gather(*map(outcome, jobs))

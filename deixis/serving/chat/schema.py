@@ -4,9 +4,10 @@ Fields that OpenAI's clients send and that change nothing here are ignored; thos
 this server does not have, are refused.
 """
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from deixis.geometry.markup import MAX_QUESTION
 from deixis.geometry.region_json import MAX_REGIONS
@@ -17,14 +18,40 @@ from deixis.signals import MODALITIES
 MAX_TEXT = MAX_QUESTION
 MAX_MESSAGES = 512
 MAX_PARTS = MAX_REGIONS + 100
-Numbers = Annotated[list[float], Field(max_length=6)]
-Rows = Annotated[list[list[float]], Field(max_length=10_000)]
+
+
+def listed(least: int, most: int) -> Any:
+    """How many numbers a region takes, for the document; `Region` refuses others, in the words of the command line."""
+    return Field(max_length=MOST_NUMBERS, json_schema_extra={"minItems": least, "maxItems": most})
+
+
+MOST_NUMBERS = 6
+Two = Annotated[list[float], listed(2, 2)]
+Four = Annotated[list[float], listed(4, 4)]
+Six = Annotated[list[float], listed(6, 6)]
+UpToThree = Annotated[list[float], listed(1, 3)]
+Rows = Annotated[list[Two], Field(max_length=10_000)]
+
+
+def one_of(names: Collection[str]) -> AfterValidator:
+    """Refuses text that is none of these."""
+
+    def check(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"expected one of {', '.join(names)}")
+        return value
+
+    return AfterValidator(check)
+
+
+ModalityName = Annotated[str, one_of(MODALITIES), Field(json_schema_extra={"enum": list(MODALITIES)})]
+Want = Annotated[str, one_of(WANTS), Field(json_schema_extra={"enum": list(WANTS)})]
 
 
 class Lenient(BaseModel):
-    """Ignores fields that it does not know."""
+    """Ignores fields that it does not know; takes no text for a number."""
 
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, strict=True)
 
 
 class Url(Lenient):
@@ -39,15 +66,8 @@ class TextPart(Lenient):
 class MediaPart(Lenient):
     """What all parts with a file have: its modality, where its name does not say it, and the number it may lack."""
 
-    modality: str | None = None
+    modality: ModalityName | None = None
     number: float | None = Field(None, description="Metres a step of a depth map, rows or images a second.")
-
-    @field_validator("modality")
-    @classmethod
-    def known(cls, value: str | None) -> str | None:
-        if value is not None and value not in MODALITIES:
-            raise ValueError(f"expected one of {', '.join(MODALITIES)}")
-        return value
 
 
 class ImagePart(MediaPart):
@@ -101,15 +121,15 @@ class Forms(Lenient):
     """Where a region is, in one form, in the units of its file."""
 
     signal: Annotated[int, Field(ge=0, lt=MAX_PARTS)] = 0
-    point: Numbers | None = None
-    box_xyxy: Numbers | None = None
+    point: UpToThree | None = None
+    box_xyxy: Four | None = None
     scribble_xy: Rows | None = None
     polygon_xy: Rows | None = None
     mask: Mask | None = None
-    span_s: Numbers | None = None
-    box3d_xyzxyz: Numbers | None = None
+    span_s: Two | None = None
+    box3d_xyzxyz: Six | None = None
     points: Annotated[list[int], Field(max_length=2_000_000)] | None = None
-    time_s: Numbers | None = None
+    time_s: Two | None = None
 
 
 class RegionPart(Forms):
@@ -142,7 +162,7 @@ class Message(Lenient):
         None, description="Of an assistant's message: its regions, as they came back."
     )
 
-    @field_validator("content", mode="before")
+    @field_validator("content", mode="before", json_schema_input_type=str | list[Part] | None)
     @classmethod
     def as_parts(cls, value: Any) -> Any:
         if value is None:
@@ -159,7 +179,19 @@ class StreamOptions(Lenient):
     include_usage: bool = False
 
 
-Neutral = Annotated[Any, Field(description="Not supported: expected as it is when left out.")]
+NEUTRAL = (None, 0, 1, False, [], {}, {"type": "text"}, ["text"])
+"""Values with which fields that this server does not have change nothing, one answer among them."""
+
+
+def neutral(value: Any) -> Any:
+    """The value, if it changes nothing. True is not 1 here, although it is in Python."""
+    if value is True or value not in NEUTRAL:
+        raise ValueError("expected none, as this server does not have it")
+    return value
+
+
+AS_IT_IS = WithJsonSchema({"enum": list(NEUTRAL), "description": "Not supported: expected as it is when left out."})
+Neutral = Annotated[Any, AfterValidator(neutral), AS_IT_IS]
 
 
 class Unsupported(Lenient):
@@ -176,20 +208,30 @@ class Unsupported(Lenient):
     response_format: Neutral = None
     modalities: Neutral = None
 
-    @field_validator(*__annotations__, mode="before")
-    @classmethod
-    def neutral(cls, value: Any) -> Any:
-        if value not in NEUTRAL:
-            raise ValueError("expected none, as this server does not have it")
-        return value
 
-
-NEUTRAL = (None, 0, 1, False, [], {}, {"type": "text"}, ["text"])
-"""Values with which those fields change nothing, one answer among them."""
+EXAMPLE_URL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAGElEQV"
+    "R42mN4hgMw4JM4YSOHjOgrgRUAAOHthXHIUaljAAAAAElFTkSuQmCC"
+)
+"""An orange square on grey, 8 pixels wide."""
+EXAMPLE: dict[str, Any] = {
+    "messages": [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": EXAMPLE_URL}},
+                {"type": "region", "signal": 0, "box_xyxy": [1, 2, 6, 7]},
+                {"type": "text", "text": "What is {0}?"},
+            ],
+        }
+    ]
+}
 
 
 class ChatRequest(Unsupported):
     """A conversation whose next answer is wanted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     model: str | None = None
     messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_MESSAGES)]
@@ -200,11 +242,4 @@ class ChatRequest(Unsupported):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(gt=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    want: str | None = Field(None, description="The form of the regions in the answer: text, box or mask.")
-
-    @field_validator("want")
-    @classmethod
-    def known(cls, value: str | None) -> str | None:
-        if value is not None and value not in WANTS:
-            raise ValueError(f"expected one of {', '.join(WANTS)}")
-        return value
+    want: Want | None = Field(None, description="The form of the regions in the answer.")

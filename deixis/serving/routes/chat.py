@@ -11,18 +11,30 @@ from deixis.errors import DeixisError
 from deixis.inference import StreamEvent
 from deixis.serving.chat.completion import chunks, completion
 from deixis.serving.chat.messages import check_turns, media_parts, options_of, sample_of
+from deixis.serving.chat.reply_schema import EVENT, Completion
 from deixis.serving.chat.schema import ChatRequest
 from deixis.serving.errors import RequestError, as_request_error
 from deixis.serving.job import Job
+from deixis.serving.json_body import JsonRoute
 from deixis.serving.media import signal_of
+from deixis.serving.replies import BODY, GUARDED, READING, refusals
 from deixis.serving.routes.access import Owner, ServiceOf
 from deixis.serving.service import Service
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["chat"], route_class=JsonRoute, responses=refusals(*GUARDED))
+STREAMED = {"text/event-stream": {"itemSchema": EVENT}}
+ANSWERED: dict[int | str, dict[str, Any]] = {
+    200: {"model": Completion, "description": "The answer, whole or as a stream.", "content": STREAMED}
+}
 CLIENT_CLOSED = 499
 
 
-@router.post("/v1/chat/completions", response_model=None, summary="The next answer of a conversation about files")
+@router.post(
+    "/v1/chat/completions",
+    response_model=None,
+    summary="The next answer of a conversation about files",
+    responses=ANSWERED | refusals(404, *BODY, *READING),
+)
 async def chat_completions(body: ChatRequest, request: Request, service: ServiceOf, owner: Owner) -> Response:
     """Messages about signals and regions in; text whose phrases have regions out.
 

@@ -4,29 +4,31 @@ A person who draws a region with a smart tool gets it back as a mask, a box or o
 without a drawn region gets every label of the project looked for.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from deixis.conversation import question_sample
 from deixis.conversation.question import answered
 from deixis.geometry import escaped
 from deixis.inference import GenerationOptions
 from deixis.samples.media import media_reference
-from deixis.serving.chat.schema import Lenient
+from deixis.serving.chat.schema import EXAMPLE_URL, Lenient
 from deixis.serving.errors import RequestError
+from deixis.serving.json_body import JsonRoute
 from deixis.serving.label_studio.config import Control, read_controls
 from deixis.serving.label_studio.results import drawn_region, region_results
 from deixis.serving.media import signal_of_url
 from deixis.serving.remote import fetch_from
+from deixis.serving.replies import BODY, GUARDED, READING, Reply, refusals
 from deixis.serving.routes.access import Owner, ServiceOf
 from deixis.serving.service import Service
 from deixis.serving.wordings import MARK_IT, WHAT, mark
 from deixis.signals import Signal
 
-router = APIRouter(prefix="/label-studio", tags=["label studio"])
+router = APIRouter(prefix="/label-studio", tags=["label studio"], route_class=JsonRoute, responses=refusals(*GUARDED))
 MAX_LABELS = 50
 
 
@@ -48,26 +50,61 @@ class Parameters(Lenient):
     context: Drawn | None = None
 
 
+EXAMPLE_CONFIG = (
+    '<View><Image name="image" value="$image"/><RectangleLabels name="label" toName="image"><Label value="mug"/>'
+    "</RectangleLabels></View>"
+)
+EXAMPLE: dict[str, Any] = {"tasks": [{"id": 1, "data": {"image": EXAMPLE_URL}}], "label_config": EXAMPLE_CONFIG}
+
+
 class Predict(Lenient):
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     tasks: Annotated[list[Task], Field(max_length=64)]
     label_config: str = ""
     params: Parameters | None = None
 
 
+class Health(Reply):
+    status: Literal["UP"] = "UP"
+    model_class: str
+
+
+class Connected(Reply):
+    model_version: str
+
+
+class Prediction(Reply):
+    """The regions of one task, as Label Studio's results."""
+
+    result: list[dict[str, Any]]
+    score: float | None
+    model_version: str
+
+
+class Predictions(Reply):
+    results: list[Prediction]
+    model_version: str
+
+
 @router.get("/health", summary="Whether the backend lives")
 @router.get("/", include_in_schema=False)
-async def health(service: ServiceOf) -> dict[str, str]:
-    return {"status": "UP", "model_class": service.name}
+async def health(service: ServiceOf) -> Health:
+    return Health(model_class=service.name)
 
 
-@router.post("/setup", summary="A project is connected")
-async def setup(body: Setup, service: ServiceOf) -> dict[str, str]:
+@router.post("/setup", summary="A project is connected", responses=refusals(*BODY))
+async def setup(body: Setup, service: ServiceOf) -> Connected:
     read_controls(body.schema_) if body.schema_ else ()
-    return {"model_version": service.name}
+    return Connected(model_version=service.name)
 
 
-@router.post("/predict", summary="Regions for tasks, from a drawn region or of every label")
-async def predict(body: Predict, service: ServiceOf, owner: Owner) -> dict[str, Any]:
+@router.post(
+    "/predict",
+    summary="Regions for tasks, from a drawn region or of every label",
+    responses=refusals(*BODY, *READING),
+)
+async def predict(body: Predict, service: ServiceOf, owner: Owner) -> Predictions:
     controls = read_controls(body.label_config)
     if not controls:
         raise RequestError(
@@ -81,8 +118,8 @@ async def predict(body: Predict, service: ServiceOf, owner: Owner) -> dict[str, 
         found = await (_around(service, signal, own, drawn) if drawn else _labelled(service, signal, own))
         scores = [result["score"] for result in found if "score" in result]
         score = sum(scores) / len(scores) if scores else None
-        results.append({"result": found, "score": score, "model_version": service.name})
-    return {"results": results, "model_version": service.name}
+        results.append(Prediction(result=found, score=score, model_version=service.name))
+    return Predictions(results=results, model_version=service.name)
 
 
 async def _around(service: Service, signal: Signal, control: Control, drawn: list[dict]) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from deixis.inference.answer import describe
 from deixis.signals import MODALITIES, Signal
 
 FLOATS = "application/octet-stream"
+MEDIA_TYPES = (FLOATS, "image/png", "image/jpeg", "audio/wav")
+"""Of all parts of all views."""
 
 
 @dataclass(frozen=True)
