@@ -43,16 +43,39 @@ export function drawCross(ctx: CanvasRenderingContext2D, [x, y]: Place): void {
   }
 }
 
-/** A label with its upper left corner at a place; kept left of `right`. */
-export function drawChip(ctx: CanvasRenderingContext2D, text: string, [x, y]: Place, colour: string, right: number): void {
-  ctx.font = "600 12.5px system-ui, sans-serif";
-  const width = ctx.measureText(text).width + 12;
-  const left = Math.max(2, Math.min(x, right - width - 2));
-  ctx.fillStyle = colour;
-  ctx.beginPath();
-  ctx.roundRect(left, y, width, 19, 5);
-  ctx.fill();
-  ctx.fillStyle = inkOn(colour);
-  ctx.textBaseline = "middle";
-  ctx.fillText(text, left + 6, y + 10);
+const MAX_LETTERS = 28;
+
+/** The labels of one drawing, none of which covers another: one that would is drawn below it. */
+export class Labels {
+  private readonly drawn: { left: number; top: number; right: number; bottom: number }[] = [];
+
+  /** @param size of the letters, in the units that are drawn in */
+  constructor(
+    private readonly ctx: CanvasRenderingContext2D,
+    private readonly size = 13,
+  ) {}
+
+  get height(): number {
+    return this.size * 1.5;
+  }
+
+  /** A label with its upper left corner at a place, or near it; kept left of `end`. */
+  draw(text: string, [x, y]: Place, colour: string, end: number): void {
+    const { ctx, size, height } = this;
+    const words = text.length > MAX_LETTERS ? `${text.slice(0, MAX_LETTERS - 1)}…` : text;
+    ctx.font = `600 ${size}px system-ui, sans-serif`;
+    const width = ctx.measureText(words).width + size;
+    const left = Math.max(2, Math.min(x, end - width - 2));
+    let top = Math.max(2, y);
+    const covered = () => this.drawn.find((own) => own.left < left + width && own.right > left && own.top < top + height && own.bottom > top);
+    for (let other = covered(); other; other = covered()) top = other.bottom + 1;
+    this.drawn.push({ left, top, right: left + width, bottom: top + height });
+    ctx.fillStyle = colour;
+    ctx.beginPath();
+    ctx.roundRect(left, top, width, height, size * 0.35);
+    ctx.fill();
+    ctx.fillStyle = inkOn(colour);
+    ctx.textBaseline = "middle";
+    ctx.fillText(words, left + size / 2, top + height / 2);
+  }
 }

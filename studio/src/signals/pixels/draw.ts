@@ -2,7 +2,8 @@
 import type { Place } from "../../pointing/tools";
 import { boxCorners, outline } from "../../regions/edit";
 import { formOf, type PlacedRegion, POINTED } from "../../regions/region";
-import { HALO, inkOn } from "./colour";
+import { Labels } from "../canvas";
+import { HALO } from "./colour";
 import { drawMask, maskTop } from "./masks";
 import { toScreen, type Viewport } from "./viewport";
 
@@ -27,7 +28,14 @@ export function drawRegions(ctx: CanvasRenderingContext2D, view: Viewport, shown
     drawShape(ctx, view, item, item.lit || item.selected ? pen * 1.6 : pen);
     ctx.restore();
   }
-  for (const item of order) if (!item.faint) drawLabel(ctx, view, item, pen);
+  const labels = new Labels(ctx, 6.5 * pen);
+  const end = ctx.canvas.width / ctx.getTransform().a; // in the units that are drawn in
+  for (const item of order) {
+    const top = item.label && !item.faint ? topOf(item) : null;
+    if (!top) continue;
+    const [x, y] = toScreen(view, top);
+    labels.draw(item.label, [x, y - labels.height - 2 * pen], item.region.colour, end);
+  }
 }
 
 // tints lie under lines
@@ -90,28 +98,6 @@ function drawHandle(ctx: CanvasRenderingContext2D, [x, y]: [number, number], pen
   ctx.strokeStyle = HALO;
   ctx.lineWidth = pen / 2;
   ctx.strokeRect(x - side / 2, y - side / 2, side, side);
-}
-
-function drawLabel(ctx: CanvasRenderingContext2D, view: Viewport, item: Shown, pen: number): void {
-  if (!item.label) return;
-  const top = topOf(item);
-  if (!top) return;
-  const [x, y] = toScreen(view, top);
-  const size = 6.5 * pen;
-  ctx.font = `600 ${size}px system-ui, sans-serif`;
-  const text = item.label.length > 28 ? `${item.label.slice(0, 27)}…` : item.label;
-  const width = ctx.measureText(text).width + size;
-  const height = size * 1.5;
-  const room = ctx.canvas.width / ctx.getTransform().a; // in the units that are drawn in
-  const left = Math.max(2, Math.min(room - width - 2, x));
-  const above = Math.max(2, y - height - 2 * pen);
-  ctx.fillStyle = item.region.colour;
-  ctx.beginPath();
-  ctx.roundRect(left, above, width, height, size * 0.35);
-  ctx.fill();
-  ctx.fillStyle = inkOn(item.region.colour);
-  ctx.textBaseline = "middle";
-  ctx.fillText(text, left + size / 2, above + height / 2);
 }
 
 /** Where a region's label hangs: its upper left corner, of a mask over its highest pixel. */

@@ -1,6 +1,6 @@
 // Marks over a signal in time: its axis, the interval of a region, the instant that is shown.
 import { clamp } from "../../pointing/tools";
-import { drawChip } from "../canvas";
+import type { Labels } from "../canvas";
 import type { Box, Colours } from "./paint";
 import { ticks, type TimeWindow } from "./window";
 
@@ -45,7 +45,7 @@ export interface Interval {
   faint: boolean;
 }
 
-export function drawInterval(ctx: CanvasRenderingContext2D, scale: TimeScale, own: Interval): void {
+export function drawInterval(ctx: CanvasRenderingContext2D, scale: TimeScale, own: Interval, labels: Labels): void {
   const [from, to] = own.interval;
   if (scale.x(to) < scale.box.left || scale.x(from) > scale.right) return;
   const [left, right] = [from, to].map((at) => clamp(scale.x(at), scale.box.left, scale.right)) as [number, number];
@@ -63,7 +63,7 @@ export function drawInterval(ctx: CanvasRenderingContext2D, scale: TimeScale, ow
     ctx.fillRect(x - 1, 0, 2, height);
   }
   ctx.fillRect(Math.min(left, right - 2), 0, Math.max(2, right - left), own.strong ? 5 : 3);
-  if (own.label && !own.faint) drawChip(ctx, own.label, [left, 5], own.colour, scale.right);
+  if (own.label && !own.faint) labels.draw(own.label, [left, 5], own.colour, scale.right);
   ctx.restore();
 }
 
