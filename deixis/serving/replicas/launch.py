@@ -108,15 +108,19 @@ def _check_free_head() -> None:
 def _ray_serve(settings: ServerSettings) -> Generator[None]:
     """Ray Serve on the cluster while the block runs, with one HTTP proxy, on the head."""
     from ray import serve
+    from ray.exceptions import RayError
     from ray.serve.schema import LoggingConfig
 
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
     try:
-        serve.start(
-            proxy_location="HeadOnly",
-            http_options={"host": settings.host, "port": settings.port},
-            logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
-        )
+        try:
+            serve.start(
+                proxy_location="HeadOnly",
+                http_options={"host": settings.host, "port": settings.port},
+                logging_config=LoggingConfig(log_level="WARNING", enable_access_log=False),
+            )
+        except (RayError, RuntimeError) as error:
+            raise UnsupportedError(f"--ray: expected Ray Serve to start; {one_line(error, 400)}") from error
         yield
     finally:
         serve.shutdown()
@@ -147,7 +151,16 @@ def _run(load: Callable[[], Model], settings: ServerSettings, replicas: Replicas
     try:
         serve.run(deployed.bind(load, settings), name=APPLICATION, route_prefix="/")
     except RuntimeError as error:
-        raise UnsupportedError(f"--replicas: expected replicas that start; {one_line(error, 400)}") from error
+        raise UnsupportedError(f"--replicas: expected replicas that start; {_why_none(error)}") from error
+
+
+def _why_none(error: RuntimeError) -> str:
+    """What a replica that did not start raised, which is the last line of an error in what Ray Serve knows of it."""
+    from ray import serve
+
+    told = [one.message for own in serve.status().applications.values() for one in own.deployments.values()]
+    lines = [line for line in "\n".join(told).splitlines() if "Error:" in line]
+    return one_line(lines[-1] if lines else error, 400)
 
 
 def _drain() -> None:
