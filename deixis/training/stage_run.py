@@ -116,8 +116,7 @@ def run_stage(
     start = last_step(folder)
     if resume is not None and patience is not None and _stopped_early(resume, patience):
         steps = start  # it was killed afterwards: there is nothing to train, but the best weights to go back to
-    kept = None if held_out is None else keep
-    arguments = _arguments(options, folder, steps, seed, own_batches, kept, runs_mixed(model, options))
+    arguments = _arguments(model, options, folder, steps, seed, own_batches, None if held_out is None else keep)
     begun, speed = FirstStep(), SpeedLog(model)
     # logs are written behind the callbacks that name the losses, and a checkpoint is whole after all others
     every = [LossLog(model), speed, begun, *callbacks, *_logs(options, folder), *_early_stop(patience)]
@@ -185,13 +184,13 @@ def runs_mixed(model: nn.Module, options: TrainingOptions) -> bool:
 
 
 def _arguments(
+    model: nn.Module,
     options: TrainingOptions,
     folder: Path,
     steps: int,
     seed: int,
     own_batches: int,
     kept: Literal["best", "last"] | None,
-    is_mixed: bool,
 ) -> TrainingArguments:
     measured: dict[str, Any] = {
         "eval_strategy": "steps",
@@ -218,7 +217,7 @@ def _arguments(
         max_grad_norm=options.max_grad_norm,
         adam_beta1=options.betas[0],
         adam_beta2=options.betas[1],
-        bf16=is_mixed,
+        bf16=runs_mixed(model, options),
         logging_steps=options.log_steps,
         save_steps=options.save_steps,
         save_total_limit=2,
