@@ -20,7 +20,6 @@ class Studio:
 
     def open(self, modality: str) -> None:
         """Opens the first sample of a modality from the page that a person sees first."""
-        self.page.goto(self.url)
         self.page.locator(f"[data-sample^='{modality}-']").first.click(timeout=SOON_MS)
         self.page.wait_for_selector(CANVAS, timeout=SOON_MS)
         self.page.wait_for_selector("[data-drawn]", timeout=SOON_MS, state="attached")
