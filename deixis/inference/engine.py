@@ -69,7 +69,7 @@ class Engine:
         check_abilities(sample, self.network.config.abilities)
         signals = [self.encoder.prepare(own.values) for own in sample.signals]
         prompt = Prompt(signals, render(sample, [signal.prepared for signal in signals], self.processor))
-        self._check_length(len(prompt))
+        self.check_length(len(prompt))
         return prompt
 
     @torch.inference_mode()
@@ -182,11 +182,11 @@ class Engine:
             contents = contents[asked:]
         return keys
 
-    def _check_length(self, count: int) -> None:
-        """Raises InputError for a conversation that leaves the language model no position to answer at."""
+    def check_length(self, count: int, is_least: bool = False) -> None:
+        """Raises InputError for so many tokens, or more where `is_least`, that no position is left to answer at."""
         positions = getattr(self.network.config.text_config, "max_position_embeddings", None)
         if positions is not None and count >= positions:
             raise InputError(
                 f"the conversation: this model reads {positions} tokens at most, those of its files included, got "
-                f"{count}; ask in fewer words, or begin a new conversation"
+                f"{count}{' or more' if is_least else ''}; ask in fewer words, or begin a new conversation"
             )

@@ -14,6 +14,8 @@ from deixis.serving.settings import ServerSettings
 
 GRACE_S = 30
 """For requests that are being answered when the server is told to end."""
+UNREAD_S = 60
+"""After which the system ends a connection whose client reads nothing of what is sent."""
 WAITING = 2048  # connections that the system holds until they are taken
 
 
@@ -28,6 +30,8 @@ def listening(settings: ServerSettings) -> Generator[tuple[socket.socket, str]]:
     with own:
         try:
             own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if hasattr(socket, "TCP_USER_TIMEOUT"):  # of Linux; connections have it from the socket that takes them
+                own.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_S * 1000)
             own.bind(where)
             own.listen(WAITING)
         except OSError as error:

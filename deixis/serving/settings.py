@@ -28,6 +28,7 @@ class ServerSettings(Checked):
         max_file_bytes: of one file.
         max_body_bytes: of one request, in which files may be written as data URLs.
         max_stored_bytes: of all uploaded files; the oldest go first.
+        max_stored_files: uploaded files, however small; the oldest go first.
         stored_s: how long an uploaded file stays.
         max_signals: files of one conversation.
         max_turns: questions of one conversation.
@@ -52,6 +53,7 @@ class ServerSettings(Checked):
     max_file_bytes: Count = 256 * MB
     max_body_bytes: Count = 384 * MB
     max_stored_bytes: Count = 4096 * MB
+    max_stored_files: Count = 4096
     stored_s: Positive = 24 * 3600.0
     max_signals: Count = 16
     max_turns: Count = 64

@@ -184,13 +184,15 @@ class UploadStore:
                     shutil.rmtree(entry.path, ignore_errors=True)
 
     def _make_room(self, newest: str) -> None:
-        """Removes what is too old, and the files not used for longest where all take too much, but for the newest."""
+        """Removes what is too old, and where all take too much or are too many the files not used for longest, but for
+        the newest."""
         stored = sorted(self._all(), key=lambda pair: pair[0])
-        held = sum(own.bytes for _, own in stored)
+        held, count = sum(own.bytes for _, own in stored), len(stored)
         for _, own in stored:
-            if held > self.settings.max_stored_bytes and own.id != newest:
+            is_full = held > self.settings.max_stored_bytes or count > self.settings.max_stored_files
+            if is_full and own.id != newest:
                 self.discard(own.id)
-                held -= own.bytes
+                held, count = held - own.bytes, count - 1
 
 
 def _plain(name: str) -> str:

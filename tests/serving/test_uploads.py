@@ -39,6 +39,14 @@ def test_the_same_content_is_the_same_file(stores):
     assert (one.get(first.id).name, one.stored_bytes) == ("b.png", 3)
 
 
+def test_small_files_are_counted(tmp_path):
+    store = UploadStore(ServerSettings(uploads=tmp_path / "uploads", max_stored_files=2))
+    first, second = store.add("1", [b"a"]), store.add("2", [b"b"])
+    os.utime(first.path.with_name("upload.json"), (0, 0))
+    third = store.add("3", [b"c"])
+    assert {own.id for own in store.owned("")} == {second.id, third.id}
+
+
 def test_the_files_not_used_for_longest_go_where_a_new_one_needs_their_place(stores):
     one, other = stores
     first, second = one.add("1", [b"aaaa"]), other.add("2", [b"bbbb"])

@@ -4,6 +4,7 @@ Signals are numbered through all messages. `{0}`, `{1}` in a question refer to t
 those that it does not name are appended.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -20,6 +21,9 @@ from deixis.serving.errors import RequestError, as_request_error
 from deixis.serving.settings import ServerSettings
 from deixis.signals import Signal
 
+LONGEST_TOKEN = 32
+"""Characters of a token, on average over a text: more than any tokenizer has."""
+_REFERENCE = re.compile(r"\{\d")
 FORM_OF = {"box": "box", "mask": "mask", "span": "span", "points": "points", "box3d": "box", "point": "point"}
 """Form of a region -> the form of a reference to it in markup."""
 
@@ -30,6 +34,14 @@ def media_parts(request: ChatRequest) -> Iterator[tuple[str, MediaPart]]:
         for index, part in enumerate(message.content):
             if isinstance(part, MediaPart):
                 yield f"messages[{number}].content[{index}]", part
+
+
+def least_tokens(request: ChatRequest) -> int:
+    """Tokens that a conversation has at least: to refuse one that is far too long before anything is made of it."""
+    texts = [message.text for message in request.messages]
+    named = sum(len(_REFERENCE.findall(text)) for text in texts)
+    said = sum(not own.absent for message in request.messages for own in message.regions or ())
+    return sum(map(len, texts)) // LONGEST_TOKEN + named + said
 
 
 def check_turns(request: ChatRequest, settings: ServerSettings) -> None:

@@ -1,4 +1,7 @@
-"""How large the body of a request may be, and how long it may stall: counted as it comes, whatever it announces."""
+"""How large the body of a request may be, how slow, and all that are held at once: counted as they come, whatever they
+announce."""
+
+import time
 
 from anyio import fail_after
 from starlette.datastructures import Headers
@@ -9,16 +12,25 @@ from deixis.serving.errors import RequestError, respond
 
 STALL_S = 30.0
 """Without a byte, while more of a body is to come."""
+LEAST_BYTES_PER_S = 4096
+"""Of a whole body, after a first `STALL_S`."""
+HELD = 4
+"""Bodies of the largest size that may be held at once; or more, of smaller ones."""
+RETRY_S = 10
+"""After which a body may be sent again where too many are held."""
 
 
 class BodyMiddleware:
-    """Refuses bodies of more than `max_bytes` with 413, and those of which nothing comes for `stall_s` with 408.
+    """Refuses bodies of more than `max_bytes` with 413, and those of which nothing comes for `stall_s` with 408, or too
+    little. Where the requests that are being answered hold more than `max_held_bytes`, those that grow get 429.
 
     What the application answers to a body that was cut off so is not sent.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, stall_s: float = STALL_S):
+    def __init__(self, app: ASGIApp, max_bytes: int, stall_s: float = STALL_S, max_held_bytes: int | None = None):
         self.app, self.max_bytes, self.stall_s = app, max_bytes, stall_s
+        self.max_held_bytes = HELD * max_bytes if max_held_bytes is None else max_held_bytes
+        self.held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -32,6 +44,8 @@ class BodyMiddleware:
         except Exception:
             if body.refusal is None:
                 raise
+        finally:
+            self.held_bytes -= body.received_bytes
         if body.refusal is not None and not body.has_started:
             await respond(body.refusal)(scope, receive, send)
         return None
@@ -40,8 +54,12 @@ class BodyMiddleware:
         message = f"the body: expected at most {self.max_bytes / MB:g} MB, got more; send less, or files one by one"
         return RequestError(message, 413)
 
+    def _too_many(self) -> RequestError:
+        message = f"the body: expected at most {self.max_held_bytes / MB:g} MB in all requests, got more; send it later"
+        return RequestError(message, 429, code="too_many_bytes", headers={"Retry-After": str(RETRY_S)})
+
     def _too_slow(self) -> RequestError:
-        message = f"the body: expected more of it within {self.stall_s:g} s, got nothing; send it again"
+        message = f"the body: expected more of it within {self.stall_s:g} s, got too little; send it again"
         return RequestError(message, 408, code="timeout")
 
 
@@ -50,7 +68,7 @@ class _Body:
 
     def __init__(self, limits: BodyMiddleware, receive: Receive, send: Send):
         self.limits, self._receive, self._send = limits, receive, send
-        self.received_bytes = 0
+        self.received_bytes, self.began_s = 0, time.monotonic()
         self.is_whole = self.has_started = False
         self.refusal: RequestError | None = None
 
@@ -59,18 +77,27 @@ class _Body:
             return await self._receive()
         if self.refusal is not None:
             return {"type": "http.disconnect"}
+        limits = self.limits
+        due_s = limits.stall_s + self.received_bytes / LEAST_BYTES_PER_S - (time.monotonic() - self.began_s)
         try:
-            with fail_after(self.limits.stall_s):
+            with fail_after(max(min(limits.stall_s, due_s), 0.0)):
                 message = await self._receive()
         except TimeoutError:
-            self.refusal = self.limits._too_slow()
-            return {"type": "http.disconnect"}
-        self.received_bytes += len(message.get("body", b""))
+            return self._cut(limits._too_slow())
+        size = len(message.get("body", b""))
+        self.received_bytes += size
+        limits.held_bytes += size
         self.is_whole = not message.get("more_body", False)
-        if self.received_bytes > self.limits.max_bytes:
-            self.refusal = self.limits._too_large()
-            return {"type": "http.disconnect"}
+        if self.received_bytes > limits.max_bytes:
+            return self._cut(limits._too_large())
+        if limits.held_bytes > limits.max_held_bytes:
+            return self._cut(limits._too_many())
         return message
+
+    def _cut(self, refusal: RequestError) -> Message:
+        """The end of a body that is refused."""
+        self.refusal = refusal
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         if self.refusal is not None and not self.has_started:

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from deixis.errors import DeixisError
 from deixis.inference import StreamEvent
 from deixis.serving.chat.completion import chunks, completion
-from deixis.serving.chat.messages import check_turns, media_parts, options_of, sample_of
+from deixis.serving.chat.messages import check_turns, least_tokens, media_parts, options_of, sample_of
 from deixis.serving.chat.reply_schema import EVENT, Completion
 from deixis.serving.chat.schema import ChatRequest
 from deixis.serving.errors import RequestError, as_request_error
@@ -66,11 +67,13 @@ async def _submitted(body: ChatRequest, service: Service, owner: str) -> tuple[J
             f"model: expected {service.name!r}, which this server has; got {body.model!r:.60}", 404, "model"
         )
     check_turns(body, service.settings)
+    service.model.engine.check_length(least_tokens(body), is_least=True)
     options = options_of(body, service.settings)
     signals = []
     for field, part in media_parts(body):
         signals.append(await signal_of(service, part, field, owner))
-    return service.submit(sample_of(body, signals), options, body.stream), tuple(signals)
+    sample = await run_sync(sample_of, body, signals)  # regions may be large
+    return service.submit(sample, options, body.stream), tuple(signals)
 
 
 async def _first(job: Job) -> StreamEvent:
