@@ -4,15 +4,13 @@ Questions of the world's test split about images, sounds and point clouds in mem
 spans and masks, about a file each, and then eight questions about every file; long ones are captions with boxes. Every
 form answers the same questions, from an empty cache: `Model.ask`, one after another; sixteen clients whose questions
 are answered one at a time; and sixteen clients whose questions are batched as they come (continuous batching). A client
-asks its next question when it has the whole answer to its last. Then a server with a small cache answers many questions
-more, and its memory is read between them. Run from the repository:
+asks its next question when it has the whole answer to its last. Run from the repository:
 
     python -m benchmarks.serving --threads 2 --out benchmarks/results/NAME.md
 """
 
 import argparse
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -34,7 +32,6 @@ LONG = ("grounded_caption",)
 OWN_FILES, SAME_FILES, LONG_ANSWERS = "short, a file each", "short, eight about a file", "long, a file each"
 APART = 10
 """Seeds between two scenes: those that lack what a question needs are passed over."""
-SMALL_CACHE = 64 << 20
 FORMS = {"one after another": None, "16 clients, one at a time": 1, "16 clients, batched": 16}
 """Rows of the batch; None: `Model.ask`, without a server."""
 
@@ -114,24 +111,6 @@ def measure(model: Model, questions: Sequence[Sample], clients: int, repeats: in
     return runs
 
 
-def memory(questions: Sequence[Sample], clients: int, requests: int) -> list[tuple[int, float]]:
-    """(questions answered, resident memory in MB) of a server with a small cache, over many questions."""
-    model, read, answered = load(device="cpu", cache_bytes=SMALL_CACHE), [], 0
-    part = max(len(questions), requests // 4)
-    while answered < part + requests:
-        some = [questions[(answered + number) % len(questions)] for number in range(part)]
-        ask_at_once(model, some, clients, 16)
-        answered += part
-        read.append((answered, resident_mb()))
-    return read
-
-
-def resident_mb() -> float:
-    """Resident memory of this process, on Linux."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def table_of(runs: dict[str, list[Taken]], answers: str) -> list[str]:
     """The rows of one kind of answers."""
     plain = [taken.seconds for taken in runs["one after another"]]
@@ -168,9 +147,7 @@ def _batched_ratio(runs: dict[str, list[Taken]]) -> float:
     return median_ratio(*([own.seconds for own in runs[name]] for name in ("one after another", "16 clients, batched")))
 
 
-def report(
-    results: dict[str, dict[str, list[Taken]]], read: list[tuple[int, float]], options: argparse.Namespace
-) -> None:
+def report(results: dict[str, dict[str, list[Taken]]], options: argparse.Namespace) -> None:
     short = results[OWN_FILES]
     ratios = [_batched_ratio(results[name]) for name in (OWN_FILES, SAME_FILES)]
     about = (
@@ -184,15 +161,13 @@ def report(
     table += ["|:---|:---|---:|---:|---:|---:|"]
     for name, runs in results.items():
         table += table_of(runs, name)
-    table += ["", "| questions answered | resident memory, MB |", "|---:|---:|"]
-    table += [f"| {answered} | {rss:.0f} |" for answered, rss in read]
     count = len(short["one after another"][0].raw)
     same = f"{same_answers(short)} of {count} short answers about a file each are the same batched"
     publish(options, "Sixteen clients at once against one question after another", about, table, same)
 
 
 def main() -> None:
-    options = command_line(__doc__, questions=96, long=32, clients=16, repeats=5, requests=2000, threads=2)
+    options = command_line(__doc__, questions=96, long=32, clients=16, repeats=5, threads=2)
     model = load(device="cpu")
     groups = batches(MIXED, -(-options.questions // len(MIXED)))
     asked = {
@@ -201,7 +176,7 @@ def main() -> None:
         LONG_ANSWERS: about_own_files(LONG, options.long),
     }
     results = {name: measure(model, own, options.clients, options.repeats) for name, own in asked.items()}
-    report(results, memory(asked[OWN_FILES], options.clients, options.requests), options)
+    report(results, options)
 
 
 if __name__ == "__main__":
