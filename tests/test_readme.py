@@ -8,6 +8,7 @@ A block of text right behind one that runs is what it prints.
 import re
 import shlex
 import tomllib
+from itertools import dropwhile
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def snippets(language: str, runs: bool) -> list:
 def lines_of(block: str) -> list[list[str]]:
     """The words of every line of a shell block, without comments and variables put in front."""
     lines = [shlex.split(line, comments=True) for line in block.replace("\\\n", " ").splitlines()]
-    lines = [[word for n, word in enumerate(line) if n or not re.match(r"[A-Z_]+=", word)] for line in lines]
+    lines = [list(dropwhile(lambda word: re.match(r"[A-Z_]+=", word), line)) for line in lines]
     return [line for line in lines if line]
 
 
