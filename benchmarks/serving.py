@@ -25,6 +25,7 @@ from deixis.conversation import open_signals, question_sample
 from deixis.evaluation.benchmarks.world.benchmark import World
 from deixis.inference import GenerationOptions, Model, load
 from deixis.samples.sample import Sample
+from deixis.serving.own_thread import in_own_thread
 from deixis.serving.scheduler import Scheduler
 
 TARGET = 2
@@ -105,7 +106,11 @@ def measure(model: Model, questions: Sequence[Sample], clients: int, repeats: in
     for turn in range(repeats + 1):
         for name, rows in FORMS.items():
             model.clear_cache()
-            taken = ask_in_turn(model, questions) if rows is None else ask_at_once(model, questions, clients, rows)
+            # each computes in one thread, as a program that only asks, and a server, does
+            if rows is None:
+                taken = in_own_thread(lambda: ask_in_turn(model, questions))
+            else:
+                taken = ask_at_once(model, questions, clients, rows)
             if turn:
                 runs[name].append(taken)
     return runs
@@ -168,15 +173,19 @@ def report(results: dict[str, dict[str, list[Taken]]], options: argparse.Namespa
 
 def main() -> None:
     options = command_line(__doc__, questions=96, long=32, clients=16, repeats=5, threads=2)
-    model = load(device="cpu")
+    model, asked = in_own_thread(lambda: (load(device="cpu"), asked_questions(options)))
+    results = {name: measure(model, own, options.clients, options.repeats) for name, own in asked.items()}
+    report(results, options)
+
+
+def asked_questions(options: argparse.Namespace) -> dict[str, list[Sample]]:
+    """The questions of each kind of answers."""
     groups = batches(MIXED, -(-options.questions // len(MIXED)))
-    asked = {
+    return {
         OWN_FILES: about_own_files(MIXED, options.questions),
         SAME_FILES: [question for group in groups for question in group][: options.questions],
         LONG_ANSWERS: about_own_files(LONG, options.long),
     }
-    results = {name: measure(model, own, options.clients, options.repeats) for name, own in asked.items()}
-    report(results, options)
 
 
 if __name__ == "__main__":

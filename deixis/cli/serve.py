@@ -125,6 +125,7 @@ def _serve(choice: ModelChoice, settings: "ServerSettings", open_page: bool) -> 
     from deixis.serving.app import create_app
     from deixis.serving.guard.keys import check_host, read_keys
     from deixis.serving.guard.logs import log_as_json
+    from deixis.serving.own_thread import in_own_thread
     from deixis.serving.run import listening, serve
 
     check_host(settings.host, settings.key_file)
@@ -132,7 +133,8 @@ def _serve(choice: ModelChoice, settings: "ServerSettings", open_page: bool) -> 
         read_keys(settings.key_file)
     with listening(settings) as (socket, address):
         with waiting("loading the model"):
-            app = create_app(open_model(open_small(choice.model, choice.adapter), *choice.how), settings)
+            small = open_small(choice.model, choice.adapter)
+            app = create_app(in_own_thread(lambda: open_model(small, *choice.how)), settings)
         _tell(address, open_page)
         log_as_json()
         serve(app, socket)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deixis.inference import Model
 from deixis.serving.app import application
 from deixis.serving.guard.paths import route_of
+from deixis.serving.own_thread import in_own_thread
 from deixis.serving.replicas import ROUTE
 from deixis.serving.service import Service
 from deixis.serving.settings import ServerSettings
@@ -19,7 +20,7 @@ class Replica:
     """What `serve.ingress` makes a deployment of. load: gives the model."""
 
     def __init__(self, load: Callable[[], Model], settings: ServerSettings):
-        self.service = Service(load(), settings)
+        self.service = Service(in_own_thread(load), settings)
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         return application(self.service, [Middleware(RouteMiddleware)])
