@@ -1,3 +1,5 @@
+"""Work in a thread of its own."""
+
 import threading
 
 import pytest
@@ -13,4 +15,4 @@ def test_work_is_done_in_a_thread_that_ends():
 
 def test_what_it_raises_is_raised_here():
     with pytest.raises(ZeroDivisionError, match="division by zero"):
-        in_own_thread(lambda: 1 // 0)
+        in_own_thread(lambda: 1 / 0)
