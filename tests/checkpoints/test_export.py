@@ -76,9 +76,11 @@ def test_what_is_exported_is_what_the_source_gives(folders, tmp_path, system, dt
     assert packed == sum(isinstance(layer, PackedLinear) for layer in source.network.modules())
     assert (packed > 0) == (word is not None)
     expected = logits(source)
-    assert torch.equal(logits(again), expected)
     plain = deixis.DeixisForConditionalGeneration.from_pretrained(out)  # in the type that config.json names
-    assert torch.equal(logits(Model(plain, deixis.DeixisProcessor.from_pretrained(out), "plain")), expected)
+    # where the same weights lie in memory may change the last bits of a product
+    near = 1e-5 if (dtype, word) == ("float32", None) else 0.02
+    for other in (again, Model(plain, deixis.DeixisProcessor.from_pretrained(out), "plain")):
+        torch.testing.assert_close(logits(other), expected, rtol=0, atol=near)
 
 
 @pytest.fixture

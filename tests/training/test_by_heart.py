@@ -162,7 +162,7 @@ def test_onellm_tells_sounds_clouds_and_movements(source, tmp_path):
         for n, (kind, make) in enumerate(made.items())
         for i in range(2)
     ]
-    model = learnt(source("onellm"), samples, 60, tmp_path, learning_rate=3e-2)
+    model = learnt(source("onellm"), samples, 100, tmp_path, learning_rate=3e-2)
     for own in samples:
         assert told(model, own).text == own.turns[0].assistant
 
