@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
@@ -63,7 +64,7 @@ def routed(middlewares: Sequence[Middleware] = (), lifespan: Lifespan[FastAPI] |
         middleware=[*middlewares, Middleware(FailureMiddleware, handler=errors.of_bug)],
     )
     written = app.openapi
-    app.openapi = lambda: true_document(written())
+    app.openapi = cache(lambda: true_document(written()))
     errors.install(app)
     for group in (chat, files, models, label_studio, studio, reference):
         app.include_router(group.router)

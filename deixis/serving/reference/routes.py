@@ -4,8 +4,8 @@ import re
 from functools import lru_cache
 from importlib.resources import files
 
-from fastapi import APIRouter, Request
-from jinja2 import Environment, PackageLoader, Template
+from fastapi import APIRouter, FastAPI, Request
+from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
@@ -17,10 +17,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/docs")
 async def page(request: Request) -> Response:
     """Every address of the API, with what it takes and gives."""
-    document = request.app.openapi()
-    return HTMLResponse(
-        _template().render(info=document["info"], groups=groups_of(document), objects=objects_of(document))
-    )
+    return HTMLResponse(_page(request.app))
 
 
 @router.get("/docs/page.css")
@@ -28,12 +25,15 @@ async def style() -> Response:
     return Response((files("deixis.serving.reference") / "page.css").read_bytes(), media_type="text/css")
 
 
-@lru_cache
-def _template() -> Template:
+@lru_cache(maxsize=1)
+def _page(app: FastAPI) -> str:
+    """Written once: no key is needed for it, and no rate bounds it."""
+    document = app.openapi()
     loader = PackageLoader("deixis.serving.reference", "")
     environment = Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["marked"] = _marked
-    return environment.get_template("page.html")
+    shown = {"info": document["info"], "groups": groups_of(document), "objects": objects_of(document)}
+    return environment.get_template("page.html").render(shown)
 
 
 def _marked(text: str) -> Markup:
