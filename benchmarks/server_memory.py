@@ -24,6 +24,7 @@ from pathlib import Path
 
 import httpx2
 import numpy as np
+import psutil
 import soundfile
 from PIL import Image
 
@@ -189,18 +190,6 @@ def ask_one(http: httpx2.Client, number: int) -> str:
     return kind
 
 
-def family(pid: int) -> list[int]:
-    """The processes that a process started, and theirs."""
-    found = []
-    for status in Path("/proc").glob("[0-9]*/status"):
-        try:
-            if re.search(rf"^PPid:\s+{pid}$", status.read_text(), re.MULTILINE):
-                found += [int(status.parent.name), *family(int(status.parent.name))]
-        except OSError:  # it ended
-            continue
-    return found
-
-
 def memory_mb(pid: int) -> float:
     """Memory of a process without what it maps of files; pages that several processes have are counted in parts."""
     try:
@@ -217,7 +206,7 @@ def measured(options: argparse.Namespace) -> tuple[list[tuple[int, float, float,
     with running() as (url, pid):
         for number in range(READINGS + 1):
             kinds += ask_part(url, range(part * number, part * (number + 1)), options.clients) if number else Counter()
-            readers = family(pid)
+            readers = [own.pid for own in psutil.Process(pid).children(recursive=True)]
             readings.append((part * number, memory_mb(pid), sum(map(memory_mb, readers)), len(readers)))
     return readings, kinds
 

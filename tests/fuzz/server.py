@@ -20,6 +20,7 @@ from typing import Any
 from zlib import crc32
 
 import httpx2
+import psutil
 
 from deixis.errors import printable
 from tests.fuzz.model_seeds import model_files
@@ -170,17 +171,13 @@ def outcome_of(response: httpx2.Response) -> Outcome:
 
 def children(pid: int) -> list[int]:
     """The processes that a process started and that live."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]
-            if int(parent) == pid and state != "Z":
-                found.append(int(path.parent.name))
-    return found
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return [own.pid for own in psutil.Process(pid).children() if is_alive(own.pid)]
+    return []
 
 
 def is_alive(pid: int) -> bool:
     """Whether a process has not ended."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     return False
