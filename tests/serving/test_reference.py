@@ -12,6 +12,7 @@ TYPES = [
     pytest.param({}, "any", id="none"),
     pytest.param({"const": "text", "type": "string"}, '"text"', id="constant"),
     pytest.param({"enum": ["user", 2]}, '"user" or 2', id="choice"),
+    pytest.param({"enum": [None, False, {"type": "text"}]}, 'null or false or {"type": "text"}', id="as JSON"),
     pytest.param({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "integer", id="may be null"),
     pytest.param({"oneOf": [{"type": "string"}, {"type": "array", "items": {}}]}, "string or list of any", id="either"),
     pytest.param(

@@ -1,5 +1,6 @@
 """An OpenAPI document as what its page shows: operations by group, and the objects that they take and give."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -148,6 +149,5 @@ def _limits(schema: Schema) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else f"{value}"
+    """A value as a client writes it."""
+    return json.dumps(value, ensure_ascii=False)
