@@ -16,6 +16,7 @@ from deixis.geometry import Notation
 from deixis.model.part_configs import EncoderConfig, LossWeights, PointingConfig, ProjectionConfig, SamplerConfig
 from deixis.options import check_choice, check_known, check_value, did_you_mean, plain_values, read_options
 from deixis.signals import MODALITIES, SignalOptions
+from deixis.signals.tokenizer_options import IMAGE
 
 PARTS = {
     "encoder": EncoderConfig,
@@ -113,6 +114,7 @@ class DeixisConfig(PreTrainedConfig):
         if self.pointing.uses_sam:
             check_choice("mask_config.model_type", self.mask_config.model_type, (self.pointing.backbone,))
         self._check_patches()
+        self._check_as_images()
 
     def _check_patches(self) -> None:
         """Raises ConfigError where a modality cannot share the patch embedding of the vision model."""
@@ -129,6 +131,19 @@ class DeixisConfig(PreTrainedConfig):
                 raise ConfigError(
                     f"signals.{name}: expected the sizes of vision_config, size_px {vision.image_size} and patch_px "
                     f"{vision.patch_size}; got {options.size_px} and {options.patch_px}"
+                )
+
+    def _check_as_images(self) -> None:
+        """Raises ConfigError where a modality cannot be read by the tokenizer of images."""
+        image = self.signals.get(IMAGE)
+        for name, options in self.signals.items():
+            if options.tokenizer != IMAGE:
+                continue
+            if image is None or image.tokenizer != "stem" or image.early_dim != options.early_dim:
+                came = "no images" if image is None else f"{image.tokenizer!r} and {image.early_dim}"
+                raise ConfigError(
+                    f"signals.{name}.tokenizer: 'image' expects images among the signals, with tokenizer 'stem' and "
+                    f"early_dim {options.early_dim}; got {came}"
                 )
 
     @property

@@ -6,6 +6,8 @@ from typing import Literal, no_type_check
 from deixis.errors import ConfigError
 from deixis.options import Checked, Count, Natural
 
+IMAGE = "image"
+"""Tokenizer of a modality that is read by the one of images."""
 STEM_STRIDE = 16
 """Pixels, filterbank frames or samples per token of a "stem" tokenizer."""
 FINE_STRIDE = 4
@@ -18,15 +20,16 @@ class FrameOptions(Checked):
     """Options of modalities that are images: frames of a video, a depth map, normals.
 
     Attributes:
-        tokenizer: "patch" (the vision model's own patches, images encoded one by one) or "stem" (convolutions of its
-            own; the encoder looks at all frames of a video at once).
+        tokenizer: "patch" (the vision model's own patches, images encoded one by one), "stem" (convolutions of its
+            own; the encoder looks at all frames of a video at once) or "image" (as "stem", with the convolutions of
+            images, upsampling included, instead of its own).
         size_px: side of the images, as the preparation makes them.
         patch_px: side of a token's patch.
         early_dim: channels of the early feature map; 0 for no masks in this modality.
         pool_frames: frames, or the map and its image, are averaged (OneLLM); otherwise they stay apart in time.
     """
 
-    tokenizer: Literal["patch", "stem"] = "patch"
+    tokenizer: Literal["patch", "stem", "image"] = "patch"
     size_px: Count = 224
     patch_px: Count = 16
     early_dim: Natural = 0
@@ -35,11 +38,12 @@ class FrameOptions(Checked):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.tokenizer == "stem":
+        if self.tokenizer != "patch":
             check_stem("patch_px", self.patch_px, self.size_px)
             if self.pool_frames:
                 raise ConfigError(
-                    "pool_frames: expected false beside tokenizer: stem, which keeps frames apart; got true"
+                    f"pool_frames: expected false beside tokenizer: {self.tokenizer}, which keeps frames apart; "
+                    "got true"
                 )
         if getattr(self, "paired", False) and not self.pool_frames:
             raise ConfigError("paired: an image beside its map is averaged with it; set pool_frames too")

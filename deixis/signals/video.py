@@ -25,7 +25,7 @@ from deixis.signals.image import CHANNELS, to_8_bit
 from deixis.signals.image_files import check_size
 from deixis.signals.modality import Modality
 from deixis.signals.signal import Signal, as_array, check_rate, content_digest, has_rate, is_array
-from deixis.signals.tokenizer_options import FrameOptions
+from deixis.signals.tokenizer_options import IMAGE, FrameOptions
 from deixis.signals.video_files import CODEC_ENDINGS, MAX_FRAMES, VideoTable, read_frames, read_table
 
 KEPT_FRAMES = 32
@@ -254,9 +254,9 @@ VIDEO = Modality(
     fits=fits,
     to_tensor=to_tensor,
     complete=with_frames,
-    tokenizers={"stem": "deixis.model.tokenizers.stems:VideoTokenizer"},
+    tokenizers=dict.fromkeys(("stem", IMAGE), "deixis.model.tokenizers.stems:VideoTokenizer"),
     parameter="rate_hz",
-    upsample="deixis.model.masks.pointing_head:UpsampleFrames",
+    upsample="deixis.model.masks.pointing_head:Upsample2d",
     cells="deixis.model.masks.cells:FrameCells",
     panel="deixis.visualize.panels.video_panel:draw_video",
     patches=True,

@@ -61,6 +61,10 @@ from deixis.signals.image import ImageOptions
             {"signals": {"video": {"tokenizer": "stem", "size_px": 64, "pool_frames": True}}},
             "signals.video.pool_frames: expected false beside tokenizer: stem, .*; got true",
         ),
+        pytest.param(
+            {"signals": {"image": {"early_dim": 96}, "video": {"tokenizer": "image", "early_dim": 64}}},
+            "signals.video.tokenizer: 'image' expects images .* 'stem' and early_dim 64; got 'stem' and 96",
+        ),
         pytest.param({"image": {}}, "image: expected the options of a modality under signals; got them beside it"),
         pytest.param({"signals": {"imagge": {}}}, "signals.imagge: unknown field; .*; did you mean 'image'?"),
         pytest.param({"text_config": {"model_type": "no_such_model"}}, "Unrecognized model identifier: no_such_model"),

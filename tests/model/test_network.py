@@ -272,6 +272,21 @@ def test_a_video_through_convolutions_of_its_own_is_encoded_as_a_whole():
     assert (changed[0].any(), changed[1].all()) == (False, True)  # its last frame has looked at the first
 
 
+def test_a_video_is_read_by_the_convolutions_of_images():
+    options = {"tokenizer": "image", "size_px": 32, "patch_px": 16, "early_dim": 16, "frames": 3}
+    network, _ = toy_network(toy_tokenizer(), video=options)
+    encoder, frame = network.field_encoder, torch.randn(1, 3, 32, 32)
+    own = [name for name, _ in encoder.named_parameters() if ".video" in name and "position" not in name]
+    assert own == ["tokenizers.video.change.weight", "tokenizers.video.change.bias"]
+    still = frame[:, None].expand(-1, 3, -1, -1, -1)
+    video, image = (encoder.tokenizers["video"](still, encoder.tokenizers["image"]), encoder.tokenizers["image"](frame))
+    torch.testing.assert_close(video.tokens, image.tokens.repeat(1, 3, 1))  # what changes adds nothing yet
+    field = encoder(still, "video")
+    assert (field.grid, field.fine_grid, field.fine.shape[:2]) == ((3, 2, 2), (3, 8, 8), (1, 192))
+    field.fine.sum().backward()
+    assert encoder.upsamples["image"].out.weight.grad.any()
+
+
 def test_a_map_through_convolutions_of_its_own():
     options = {"tokenizer": "stem", "size_px": 32, "patch_px": 16, "early_dim": 8}
     network, _ = toy_network(toy_tokenizer(), depth=options)

@@ -3,7 +3,7 @@
 Tokenizers and upsampling modules are those that each modality names (`deixis.signals.Modality`). Modalities made of
 pixels need no tokenizer: with tokenizer "patch" they go through the vision model's own patches. Frames of a video, and
 the image beside its depth or normal map, are then encoded one by one; they stay apart in time, or are averaged
-(`pool_frames`, OneLLM). A video's own tokenizer ("stem") has them encoded together.
+(`pool_frames`, OneLLM). A video's own tokenizer ("stem"), or that of images ("image"), has them encoded together.
 """
 
 import inspect
@@ -23,13 +23,15 @@ from deixis.model.encoder.universal_encoder import TrunkEncoder, UniversalEncode
 from deixis.model.tokenizers.stems import ImageStem, Tokens, grid_tokens
 from deixis.signals import MODALITIES
 from deixis.signals.modality import load
+from deixis.signals.tokenizer_options import IMAGE
 
 
 class FieldEncoder(nn.Module):
     """Signals of any modality to fields: a tokenizer and an upsampling per modality, one encoder for all.
 
     stems make the finer map of pixels that have no tokenizer. pooled: modalities whose frames are averaged. lead: the
-    encoder's leading tokens are kept for the projection.
+    encoder's leading tokens are kept for the projection. as_images: modalities whose frames are read and upsampled by
+    the modules of images.
     """
 
     def __init__(
@@ -40,11 +42,12 @@ class FieldEncoder(nn.Module):
         stems: nn.ModuleDict | None = None,
         pooled: tuple[str, ...] = (),
         lead: bool = False,
+        as_images: tuple[str, ...] = (),
     ):
         super().__init__()
         self.tokenizers, self.encoder, self.upsamples = tokenizers, encoder, upsamples
         self.stems = stems if stems is not None else nn.ModuleDict()
-        self.pooled, self.lead = pooled, lead
+        self.pooled, self.lead, self.as_images = pooled, lead, as_images
 
     def forward(self, values: Float[Tensor, "batch ..."], modality: str) -> Field:
         """The fields of a batch of prepared signals of one modality (see `deixis.signals.to_tensor`).
@@ -61,12 +64,18 @@ class FieldEncoder(nn.Module):
         return _averaged(field, views) if modality in self.pooled else _in_time(field, views)
 
     def _encode(self, values: Float[Tensor, "batch ..."], modality: str) -> Field:
-        if modality not in self.tokenizers:
+        if modality not in self.tokenizers and modality not in self.as_images:
             return self._pixels(values, modality)
-        tokens = self.tokenizers[modality](values)
+        tokens = self._tokens(values, modality)
         if isinstance(self.encoder, TrunkEncoder):
             return self._field(modality, *self.encoder(tokens, modality), tokens)
         return self._field(modality, self.encoder(tokens, modality), None, tokens)
+
+    def _tokens(self, values: Float[Tensor, "batch ..."], modality: str) -> Tokens:
+        if modality not in self.as_images:
+            return self.tokenizers[modality](values)
+        image = self.tokenizers[IMAGE]
+        return self.tokenizers[modality](values, image) if modality in self.tokenizers else image(values)
 
     def _pixels(self, values: Float[Tensor, "batch 3 side side"], modality: str) -> Field:
         """The fields of pixels, through the vision model's own patches."""
@@ -79,9 +88,10 @@ class FieldEncoder(nn.Module):
 
     def _field(self, modality: str, hidden: Tensor, lead: Tensor | None, tokens: Tokens) -> Field:
         lead = lead if self.lead else None
-        if modality not in self.upsamples:
+        own = IMAGE if modality in self.as_images else modality
+        if own not in self.upsamples:
             return Field(modality, hidden, tokens.positions, tokens.grid, lead=lead)
-        cells = self.upsamples[modality](hidden, tokens)
+        cells = self.upsamples[own](hidden, tokens)
         places = tokens.positions, tokens.grid, cells, tokens.early_positions, tokens.early_grid
         return Field(modality, hidden, *places, lead)
 
@@ -150,16 +160,19 @@ def build_field_encoder(config: DeixisConfig) -> FieldEncoder:
     """A `FieldEncoder` of the sizes in `config`, freshly initialised."""
     dim = config.vision_config.hidden_size
     tokenizers, upsamples, stems = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
+    as_images = tuple(name for name, options in config.signals.items() if options.tokenizer == IMAGE)
     for name, options in config.signals.items():
         has_fine = options.early_dim > 0 and config.has_fine
+        if name in as_images and IMAGE not in MODALITIES[name].tokenizers:
+            continue  # it has nothing of its own
         if options.tokenizer != "patch" or not MODALITIES[name].patches:
             tokenizers[name] = _tokenizer(name, options, dim)
         elif has_fine:
             stems[name] = ImageStem(options.early_dim)
-        if has_fine:
+        if has_fine and name not in as_images:
             upsamples[name] = load(MODALITIES[name].upsample)(dim, options.early_dim, config.pointing.dim)
     pooled = tuple(name for name, options in config.signals.items() if getattr(options, "pool_frames", False))
-    return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder.class_token)
+    return FieldEncoder(tokenizers, _encoder(config), upsamples, stems, pooled, config.encoder.class_token, as_images)
 
 
 def _tokenizer(name: str, options: Any, dim: int) -> nn.Module:

@@ -41,13 +41,9 @@ class _UpsampleGrid(nn.Module):
 
 
 class Upsample2d(_UpsampleGrid):
-    """Of tokens on (rows, columns)."""
+    """Of tokens on (rows, columns), or on (frames, rows, columns), frame by frame."""
 
     conv, transposed, mode = nn.Conv2d, nn.ConvTranspose2d, "bilinear"
-
-
-class UpsampleFrames(Upsample2d):
-    """Of tokens on (rows, columns), or on (frames, rows, columns), frame by frame."""
 
     def forward(self, hidden: Float[Tensor, "batch token dim"], tokens: Tokens) -> Float[Tensor, "batch cell out"]:
         if tokens.grid is None or tokens.early_grid is None or len(tokens.grid) == 2:

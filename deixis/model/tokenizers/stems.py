@@ -7,6 +7,7 @@ The tokenizers exactly as OneLLM published them are in `model.published_tokenize
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -62,21 +63,23 @@ class VideoTokenizer(nn.Module):
 
     Input (batch, frame, 3, side, side); tokens lie on (frame, row, column), so that the encoder looks at all frames at
     once. The convolution over three frames begins as nothing: a still image has the features of its frames.
+    tokenizer: "image" leaves frames to the tokenizer of images, which `forward` then takes.
     """
 
-    def __init__(self, dim: int, patch_px: int = 16, early_dim: int = 96):
+    def __init__(self, dim: int, patch_px: int = 16, early_dim: int = 96, tokenizer: Literal["stem", "image"] = "stem"):
         super().__init__()
-        self.frame = ImageTokenizer(dim, patch_px, early_dim)
+        self.frame = ImageTokenizer(dim, patch_px, early_dim) if tokenizer == "stem" else None
         self.change = nn.Conv3d(early_dim, early_dim, (3, 1, 1), padding=(1, 0, 0))
         for weight in self.change.parameters():
             nn.init.zeros_(weight)
 
-    def forward(self, values: Float[Tensor, "batch frame 3 side side"]) -> Tokens:
-        frames = values.shape[1]
-        early = self.frame.stem(values.flatten(0, 1).to(self.change.weight.dtype))
+    def forward(self, values: Float[Tensor, "batch frame 3 side side"], image: ImageTokenizer | None = None) -> Tokens:
+        frames, frame = values.shape[1], self.frame or image
+        assert frame is not None, "with tokenizer: image, frames are read by that of images"
+        early = frame.stem(values.flatten(0, 1).to(self.change.weight.dtype))
         early = early.unflatten(0, (-1, frames)).transpose(1, 2)  # (batch, channel, frame, row, column)
         early = early + self.change(early)
-        patches = self.frame.patch(nn.functional.gelu(early).transpose(1, 2).flatten(0, 1))
+        patches = frame.patch(nn.functional.gelu(early).transpose(1, 2).flatten(0, 1))
         return grid_tokens(patches.unflatten(0, (-1, frames)).transpose(1, 2), early)
 
 
