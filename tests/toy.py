@@ -42,6 +42,13 @@ UNION: dict[str, Any] = {
     "fmri": {"tokenizer": "parcels", "parcels": 10, "early_dim": 8},
 }
 """A model of all eight modalities, beside a `vision_config` of images of 28 px."""
+UNION_OF_SAMPLES: dict[str, Any] = {
+    **UNION,
+    "vision_config": {**VISION, "model_type": "clip_vision_model", "image_size": 28, "patch_size": 14},
+    "audio": {**UNION["audio"], "window_s": 8.0},
+    "imu": {**UNION["imu"], "window_s": 10.0},
+}
+"""The same, of signals as long as the world's."""
 SAM_SIZES: dict[str, Any] = {
     "model_type": "sam",
     "vision_config": {

@@ -15,19 +15,7 @@ if TYPE_CHECKING:
     from deixis.samples.sample import MediaReference, Sample
 
 PAGE = "index.html"
-SPLIT, IMAGE_PX = "test", 512
-SHOWN: dict[str, dict[str, tuple[str, int]]] = {
-    "image": {
-        "a region → text": ("name", 868),
-        "text → a box": ("phrase_box", 866),
-        "reasoning → a mask": ("reasoning", 866),
-        "everything in it": ("grounded_caption", 867),
-        "an absent object": ("absence", 867),
-    },
-    "audio": {"a segment → text": ("name", 15), "text → a time span": ("event_span", 15)},
-    "point_cloud": {"a region → text": ("name", 577), "text → points": ("phrase_mask", 577)},
-}
-"""What is asked of each subject of the world: heading -> (task, seed of the scene, which no model was trained on)."""
+IMAGE_PX = 512
 
 
 def run(
@@ -53,7 +41,12 @@ def run(
         title = subject.replace("_", " ").replace("+", " and ")
         screen.print(title, style="bold")
         shown = []
-        for heading, sample in _samples(subject, out):
+        try:
+            samples = list(_samples(subject, out))
+        except UnsupportedError as error:  # files of this kind need a package that is not installed
+            screen.print(f"  {error}", markup=False, highlight=False)
+            continue
+        for heading, sample in samples:
             screen.print(f"  {heading}: {sample.turns[0].user}", style="dim", markup=False, highlight=False)
             try:
                 asks = next(examples_of(sample))
@@ -79,6 +72,7 @@ def run(
 def _subjects(modalities: Collection[str]) -> list[str]:
     """What a model that takes these modalities is asked about."""
     from deixis.world.generate import modalities_of
+    from deixis.world.shown import SHOWN
 
     return [subject for subject in SHOWN if set(modalities_of(subject)) <= set(modalities)]
 
@@ -86,6 +80,7 @@ def _subjects(modalities: Collection[str]) -> list[str]:
 def _samples(subject: str, out: Path) -> Iterator[tuple[str, "Sample"]]:
     """The questions about a subject with their headings, as samples with the right answers; media lie in `out`."""
     from deixis.world.generate import every_question, question_rng, world_facts
+    from deixis.world.shown import SHOWN, SPLIT
 
     seeds = dict.fromkeys(seed for _, seed in SHOWN[subject].values())
     scenes = {seed: world_facts(SPLIT, seed, subject, size_px=IMAGE_PX) for seed in seeds}
@@ -99,10 +94,13 @@ def _written(medium: "MediaReference", out: Path) -> "MediaReference":
     """A generated medium as a file beside the page."""
     from deixis.samples.media import media_reference, write_medium
     from deixis.signals import MODALITIES, open_signal
+    from deixis.signals.npy_files import ARRAY_SUFFIX
 
-    path = out / f"{medium.id.replace('/', '-')}{MODALITIES[medium.modality].file_suffix}"
+    record = MODALITIES[medium.modality]
+    path = out / f"{medium.id.replace('/', '-')}{record.file_suffix}"
     write_medium(medium, path)
-    return media_reference(open_signal(path, medium.modality))
+    says = {str(record.parameter): medium.rate_hz} if record.file_suffix == ARRAY_SUFFIX and medium.rate_hz else {}
+    return media_reference(open_signal(path, medium.modality, **says))
 
 
 def _expected(sample: "Sample") -> str:

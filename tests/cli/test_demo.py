@@ -4,14 +4,19 @@ import re
 
 from PIL import Image
 
-from deixis.cli.demo import SHOWN
+import deixis
+from deixis.cli.demo import _subjects
+from deixis.signals import MODALITIES
+from deixis.world.generate import modalities_of
+from deixis.world.shown import SHOWN
+from tests.toy import UNION_OF_SAMPLES, toy_model_folder
 
 
 def test_a_page_with_every_answer_most_of_them_right(command, tmp_path):
     code, said, _ = command("demo", tmp_path / "out")
     page = (tmp_path / "out" / "index.html").read_text()
     drawings = [path for path in (tmp_path / "out").glob("*.png") if not path.name.startswith("world-")]
-    headings = [heading for own in SHOWN.values() for heading in own]
+    headings = [heading for subject in _subjects(deixis.load().abilities["signals"]) for heading in SHOWN[subject]]
     assert code == 0
     assert f"{len(headings)} answers in" in said
     assert all(f"<h3>{heading}</h3>" in page for heading in headings)
@@ -20,10 +25,20 @@ def test_a_page_with_every_answer_most_of_them_right(command, tmp_path):
     for path in drawings:
         with Image.open(path) as image:
             assert min(image.size) > 100
-    media = {path.suffix for path in (tmp_path / "out").glob("world-*")}
-    assert media == {".png", ".wav", ".ply"}
     pairs = re.findall(r'alt="([^"]*)">.*?expected: ([^<]*)<', page, re.DOTALL)
     assert sum(answer.endswith(expected) for answer, expected in pairs) >= 0.6 * len(headings)
+
+
+def test_every_modality_is_shown_with_its_files(command, tmp_path):
+    toy_model_folder(tmp_path / "model", **UNION_OF_SAMPLES)
+    code, said, _ = command("demo", tmp_path / "out", "--model", tmp_path / "model")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert code == 0
+    assert f"{sum(map(len, SHOWN.values()))} answers in" in said
+    assert all(f"<h3>{heading}</h3>" in page for own in SHOWN.values() for heading in own)
+    assert {name for subject in SHOWN for name in modalities_of(subject)} == set(MODALITIES)
+    media = {"".join(path.suffixes) for path in (tmp_path / "out").glob("world-*")}
+    assert media == {record.file_suffix for record in MODALITIES.values()}
 
 
 def test_a_file_in_the_way_is_refused(command, tmp_path):

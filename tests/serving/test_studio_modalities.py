@@ -16,7 +16,7 @@ from deixis.signals import MODALITIES
 from tests.serving.accessibility import look
 from tests.serving.conftest import Running, serving, studio_page
 from tests.serving.studio_page import Place, Studio
-from tests.toy import UNION, VISION, toy_network, toy_tokenizer
+from tests.toy import UNION_OF_SAMPLES, toy_network, toy_tokenizer
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,7 @@ NEAR = 0.02
 
 @pytest.fixture(scope="module")
 def union_server() -> Iterator[Running]:
-    vision = {**VISION, "model_type": "clip_vision_model", "image_size": 28, "patch_size": 14}
-    as_long_as_samples = {
-        name: {**UNION[name], "window_s": seconds} for name, seconds in (("audio", 8.0), ("imu", 10.0))
-    }
-    network, processor = toy_network(toy_tokenizer(), vision_config=vision, **(UNION | as_long_as_samples))
+    network, processor = toy_network(toy_tokenizer(), **UNION_OF_SAMPLES)
     with serving(Model(network, processor, "union")) as own:
         yield own
 
