@@ -217,7 +217,9 @@ def shrunk(recipe):
         }
         for stage in recipe["stages"]
     ]
-    if "init" in recipe:
+    if isinstance(init := recipe.get("init"), dict):  # parts of a model that lies in the history alone
+        return {**recipe, "init": dict.fromkeys(init, "bundled"), "stages": stages}
+    if init is not None:
         return {**recipe, "stages": stages}
     model = dict(recipe["model"])
     for part in ("vision_config", "text_config"):
