@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deixis.checkpoints import bundled_folder
 from deixis.model.config import DeixisConfig
 from deixis.systems import system_of
 
@@ -17,9 +16,8 @@ STAGE = "finetune"
 MAX_STEPS = 2_000
 CHECKPOINTS = 10
 DRAWINGS = 4  # of validation samples at each checkpoint
-WORLD_ROWS = {"image": 3}  # per step, of what the bundled model was trained on before; of other modalities one each
+WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
 GUIDE_WEIGHT = 0.25  # as the bundled model was trained
-SIZES = ("hidden_size", "num_hidden_layers", "vocab_size")  # of a language model
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ BUNDLED_PACE = Pace(16, 20, 400, 5e-4, 600, patience=None, random_crop=0.6)
 
 
 def pace_of(config: DeixisConfig) -> Pace:
-    """That of the bundled model and of what is trained from it, known by the language model; or that of all else."""
-    own, bundled = config.text_config, DeixisConfig.from_pretrained(bundled_folder()).text_config
-    return BUNDLED_PACE if all(getattr(own, size, None) == getattr(bundled, size) for size in SIZES) else PACE
+    """The pace of the bundled model, and of others of its system and modalities; or that of all else."""
+    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_ROWS)
+    return BUNDLED_PACE if is_world else PACE
 
 
 def finetune_recipe(
@@ -70,7 +68,7 @@ def finetune_recipe(
     stage: dict[str, Any] = {"name": STAGE, "task": "instruct", "data": [{"path": str(train), "weight": 1}]}
     rows = {"data": pace.batch}
     if pace is BUNDLED_PACE:
-        rows |= {name: WORLD_ROWS.get(name, 1) for name in config.modalities}
+        rows |= {name: WORLD_ROWS[name] for name in config.modalities}
         stage |= {"questions": 4, "guide_weight": GUIDE_WEIGHT}
     else:
         own = dict(system_of(config).trained_parts)
