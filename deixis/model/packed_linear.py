@@ -184,7 +184,8 @@ def scratch(count: int, dtype: torch.dtype) -> Float[Tensor, " count"]:
     """Memory for `count` values, the same at every call of a thread: new pages cost more than what is written there."""
     held = getattr(_HELD, "memory", None)
     if held is None or held.dtype != dtype or len(held) < count:
-        held = _HELD.memory = torch.empty(count, dtype=dtype)
+        with torch.inference_mode(False):  # memory made inside it could not be written again outside, in training
+            held = _HELD.memory = torch.empty(count, dtype=dtype)
     return held[:count]
 
 

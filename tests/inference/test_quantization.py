@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import local
 
 import pytest
 import torch
@@ -146,6 +147,17 @@ def test_gradients_pass_through_packed_layers(kind, dtype, count):
     )
     close = 0.05 if dtype == torch.bfloat16 else 1e-4
     torch.testing.assert_close(got, expected, rtol=close, atol=close * float(expected.abs().max()))
+
+
+def test_a_process_that_has_answered_trains(monkeypatch):
+    """The memory that weights are written out into is made in inference mode and written again outside it."""
+    monkeypatch.setattr(packed_linear, "_HELD", local())
+    layer = Int8Linear(torch.nn.Linear(96, 192))
+    layer.pack(torch.randn(192, 96))
+    with torch.inference_mode():
+        layer(torch.randn(150, 96))
+    rows = torch.randn(150, 96, requires_grad=True)
+    assert torch.autograd.grad(layer(rows).sum(), rows)[0].isfinite().all()
 
 
 @pytest.mark.parametrize(
