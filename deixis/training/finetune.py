@@ -16,7 +16,7 @@ STAGE = "finetune"
 MAX_STEPS = 2_000
 CHECKPOINTS = 10
 DRAWINGS = 4  # of validation samples at each checkpoint
-WORLD_ROWS = {"image": 3, "audio": 1, "point_cloud": 1}  # per step, of what the bundled model was trained on before
+WORLD_ROWS = {"image": 3}  # per step, of what the bundled model was trained on before; of other modalities one each
 GUIDE_WEIGHT = 0.25  # as the bundled model was trained
 
 
@@ -42,8 +42,8 @@ BUNDLED_PACE = Pace(16, 20, 400, 5e-4, 600, patience=None, random_crop=0.6)
 
 
 def pace_of(config: DeixisConfig) -> Pace:
-    """The pace of the bundled model, and of others of its system and modalities; or that of all else."""
-    is_world = config.system == "deixis" and set(config.modalities) <= set(WORLD_ROWS)
+    """The pace of models whose encoder has no pretrained vision trunk, as the bundled one's; or that of all else."""
+    is_world = config.system == "deixis" and config.encoder.type == "fourier"  # made on the world, from nothing
     return BUNDLED_PACE if is_world else PACE
 
 
@@ -68,7 +68,7 @@ def finetune_recipe(
     stage: dict[str, Any] = {"name": STAGE, "task": "instruct", "data": [{"path": str(train), "weight": 1}]}
     rows = {"data": pace.batch}
     if pace is BUNDLED_PACE:
-        rows |= {name: WORLD_ROWS[name] for name in config.modalities}
+        rows |= {name: WORLD_ROWS.get(name, 1) for name in config.modalities}
         stage |= {"questions": 4, "guide_weight": GUIDE_WEIGHT}
     else:
         own = dict(system_of(config).trained_parts)
