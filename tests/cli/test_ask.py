@@ -17,6 +17,7 @@ from PIL import Image
 
 from deixis.cli import answers
 from deixis.geometry import rle_to_mask
+from tests.toy import toy_model_folder
 
 TOP = {"version", "text", "signals", "regions", "phrases", "model", "seconds", "warnings"}
 FORMS = {"box", "mask", "span", "points", "point", "box3d"}
@@ -259,11 +260,19 @@ def test_an_installation_without_the_bundled_model_says_so(monkeypatch):
         answers.open_model("bundled", None)
 
 
-def test_a_picture_of_16_bits_is_a_depth_map_which_this_model_does_not_take(command, tmp_path):
+def test_a_picture_of_16_bits_is_a_depth_map(command, tmp_path):
     Image.fromarray(np.full((20, 30), 1500, np.uint16)).save(tmp_path / "a.png")
-    code, out, err = command("ask", tmp_path / "a.png", "What is this?")
+    code, out, _ = command("ask", tmp_path / "a.png", "What is this?", "--json")
+    assert code == 0
+    assert json.loads(out)["signals"][0]["kind"] == "depth"
+
+
+def test_a_modality_that_the_model_does_not_take_is_refused(command, tmp_path):
+    toy_model_folder(tmp_path / "model")
+    Image.fromarray(np.full((20, 30), 1500, np.uint16)).save(tmp_path / "a.png")
+    code, out, err = command("ask", tmp_path / "a.png", "What is this?", "--model", tmp_path / "model")
     assert (code, out) == (2, "")
-    assert "got depth" in err
+    assert "this model takes image, audio, point_cloud; got depth" in err
 
 
 def test_a_sound_longer_than_the_model_hears_is_refused(command, tmp_path):

@@ -25,8 +25,8 @@ def test_a_page_with_every_answer_most_of_them_right(command, tmp_path):
     for path in drawings:
         with Image.open(path) as image:
             assert min(image.size) > 100
-    media = {path.suffix for path in (tmp_path / "out").glob("world-*")}
-    assert media == {".png", ".wav", ".ply"}
+    media = {"".join(path.suffixes) for path in (tmp_path / "out").glob("world-*")}
+    assert media == {".png", ".mp4", ".wav", ".ply", ".npy", ".nii.gz"}
     pairs = re.findall(r'alt="([^"]*)">.*?expected: ([^<]*)<', page, re.DOTALL)
     assert sum(answer.endswith(expected) for answer, expected in pairs) >= 0.6 * len(headings)
 

@@ -14,7 +14,7 @@ def test_the_bundled_model_is_exported_and_asked(scene, tmp_path, capsys):
     assert typed("export", "bundled", out, "--quantize", "int8") == 0
     output, told = capsys.readouterr()
     assert output == ""
-    assert f"exported into {out}: 15.4 MB, 89 layers in int8 and the rest in bfloat16; deixis ask --model {out}" in told
+    assert f"exported into {out}: 15.9 MB, 89 layers in int8 and the rest in bfloat16; deixis ask --model {out}" in told
     assert json.loads((out / "config.json").read_text())["quantization_config"]["word"] == "int8"
     assert "Apache-2.0" in (out / "README.md").read_text()
     assert not (out / "dense_heads.safetensors").exists()

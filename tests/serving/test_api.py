@@ -11,8 +11,10 @@ import pytest
 
 import deixis
 from deixis.errors import InputError, UnsupportedError
+from deixis.inference import Model
 from deixis.signals import open_signal
-from tests.serving.conftest import SCENE
+from tests.serving.conftest import SCENE, serving
+from tests.toy import toy_network, toy_tokenizer
 
 MUG = [33, 329, 143, 434]
 
@@ -203,8 +205,11 @@ def test_our_client_says_what_the_server_says(server):
     client = deixis.Client(server.url)
     with pytest.raises(InputError, match="lies outside its image"):
         client.ask("What is {0}?", str(SCENE), regions=[deixis.Box(0, 0, 9000, 1)])
-    with pytest.raises(UnsupportedError, match="this model takes image, audio, point_cloud"):
-        client.ask("What moves?", open_signal(np.full((8, 8, 3), 3**-0.5, np.float32), "normal"))
+    with (
+        serving(Model(*toy_network(toy_tokenizer()), "toy")) as limited,
+        pytest.raises(UnsupportedError, match="this model takes image, audio, point_cloud"),
+    ):
+        deixis.Client(limited.url).ask("What moves?", open_signal(np.full((8, 8, 3), 3**-0.5, np.float32), "normal"))
     with pytest.raises(ConnectionError):
         deixis.Client("http://127.0.0.1:9").ask("What?", str(SCENE))
     with pytest.raises(InputError, match="url: expected the address"):
