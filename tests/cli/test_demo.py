@@ -26,6 +26,7 @@ def test_a_page_with_every_modality_and_most_answers_right(command, tmp_path):
     assert {name for subject in SHOWN for name in modalities_of(subject)} == set(MODALITIES)
     media = {"".join(path.suffixes) for path in (tmp_path / "out").glob("world-*")}
     assert media == {".png", ".mp4", ".wav", ".ply", ".npy", ".nii.gz"}
+    assert media == {record.file_suffix for record in MODALITIES.values()}
     pairs = re.findall(r'alt="([^"]*)">.*?expected: ([^<]*)<', page, re.DOTALL)
     assert sum(answer.endswith(expected) for answer, expected in pairs) >= 0.6 * len(headings)
 

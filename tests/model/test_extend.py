@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedTokenizerFast
 
 from deixis import Box, Region, Span
 from deixis.checkpoints import open_pretrained
@@ -146,9 +147,18 @@ def test_a_stage_adds_an_expert_and_the_next_one_goes_on_from_it(tmp_path, monke
     assert all(torch.equal(value, again[name]) for name, value in first.state_dict().items())
 
 
+def tokenizer_without(placeholder, folder):
+    """The tokenizer of toy sizes with another name for `placeholder`, saved in `folder` on the way."""
+    toy_tokenizer().save_pretrained(folder)
+    for path in folder.glob("*.json"):
+        path.write_text(path.read_text(encoding="utf-8").replace(placeholder, "<unused>"), encoding="utf-8")
+    return PreTrainedTokenizerFast.from_pretrained(folder)
+
+
 def test_a_model_grows_by_a_modality_and_is_trained_on_it(tmp_path):
-    """Its network takes no IMU recordings yet; afterwards samples about them are rows of training."""
-    network, processor = toy_network(toy_tokenizer())
+    """Its tokenizer has no placeholder of IMU recordings yet; afterwards samples about them are rows of training."""
+    network, processor = toy_network(tokenizer_without("<imu>", tmp_path / "tokenizer"))
+    assert "<imu>" not in processor.tokenizer.get_vocab()
     options = {"tokenizer": "stem", "rate_hz": 40.0, "window_s": 1.6, "stride": 16, "early_dim": 8}
     processor = add_signal(network, processor, "imu", options, freeze=False)
     network.save_pretrained(tmp_path / "model")

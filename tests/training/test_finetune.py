@@ -4,24 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from deixis.model.config import DeixisConfig
 from deixis.signals import MODALITIES
 from deixis.training.finetune import BUNDLED_PACE, PACE, finetune_recipe, pace_of
 from deixis.training.recipe_file import parse_recipe
-from tests.toy import SIZES, UNION, VISION
+from tests.toy import UNION, UNION_OF_SAMPLES, toy_config, toy_tokenizer
 
-OTHERS = {name: UNION[name] for name in ("imu", "fmri")}
-OTHERS |= {name: {"tokenizer": "image", "size_px": 32, "early_dim": 16} for name in ("video", "depth", "normal")}
-EIGHT = {**SIZES, "signals": {**SIZES["signals"], **OTHERS}}
-TRUNK = {
-    "encoder": UNION["encoder"],
-    "vision_config": {**VISION, "model_type": "clip_vision_model", "image_size": 28, "patch_size": 14},
-    "text_config": UNION["text_config"],
-}
-WORLD = {"of_three": DeixisConfig(**SIZES), "of_eight": DeixisConfig(**EIGHT)}
+TOKENIZER = toy_tokenizer()
+GROWN = {name: {"tokenizer": "image", "size_px": 32, "early_dim": 16} for name in ("video", "depth", "normal")}
+GROWN |= {name: UNION[name] for name in ("imu", "fmri")}
+WORLD = {"of_three": toy_config(TOKENIZER), "of_eight": toy_config(TOKENIZER, **GROWN)}
 UNIONS = {
-    "of_eight": DeixisConfig(**TRUNK, signals={name: UNION[name] for name in MODALITIES}),
-    "of_images": DeixisConfig(**TRUNK, signals={"image": UNION["image"]}),
+    "of_eight": toy_config(TOKENIZER, **UNION_OF_SAMPLES),
+    "of_images": toy_config(TOKENIZER, **UNION_OF_SAMPLES, signals={"image": UNION["image"]}),
 }
 
 

@@ -208,20 +208,14 @@ SMALL_SIGNALS = {
 
 
 def shrunk(recipe):
-    """The same recipe in small sizes (a trained model keeps its own), one signal of each modality per batch.
-
-    Of stages of one task that are about the same signals, the first.
-    """
-    kinds: dict = {}
-    for stage in recipe["stages"]:
-        kinds.setdefault((stage["task"], *stage["batch"]), stage)
+    """The same recipe in small sizes (a trained model keeps its own), one signal of each modality per batch."""
     stages = [
         {
             **stage,
             "batch": dict.fromkeys(stage["batch"], 1),
             **({"questions": 2} if stage["task"] == "instruct" else {}),
         }
-        for stage in kinds.values()
+        for stage in recipe["stages"]
     ]
     if isinstance(init := recipe.get("init"), dict):  # parts of a model that lies in the history alone
         return {**recipe, "init": dict.fromkeys(init, "bundled"), "stages": stages}
