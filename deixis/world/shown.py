@@ -19,7 +19,10 @@ SHOWN: dict[str, dict[str, tuple[str, int]]] = {
     "normal": {"text → a mask": ("phrase_mask", 868), "a point → its direction": ("facing", 868)},
     "video": {"what moves, where and when": ("motion", 870), "text → a box in time": ("when", 874)},
     "imu": {"a segment → text": ("name", 872), "text → a time span": ("event_span", 876)},
-    "fmri": {"the response → text": ("seen", 870), "text → parcels": ("responds", 870)},
+    "fmri": {
+        "the simulated response → text": ("seen", 870),
+        "text → parcels of the simulated response": ("responds", 870),
+    },
     "image+audio": {"a sound → the object that makes it": ("source", 872)},
     "image+depth": {"a region of the image → of the depth map": ("find_other", 868)},
     "video+audio": {"a sound → what happens meanwhile": ("during", 874)},
